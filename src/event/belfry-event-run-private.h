@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * Copyright 2026 The Belfry authors */
+#pragma once
+
+#include "belfry-event-private.h"
+
+G_BEGIN_DECLS
+
+/* Frames and JSON texts of neighbours in the log, in one piece of memory that lives as long as
+ * any of the events. */
+typedef struct
+{
+  gatomicrefcount ref_count;
+  guint8          bytes[];
+} BelfryEventRun;
+
+/* Never changed after it was sealed, but for two caches: terminated_json (set once, atomically)
+ * and encodings (home context only). All strings lie behind the struct in the same allocation,
+ * each with a NUL. */
+struct _BelfryEvent
+{
+  gatomicrefcount ref_count;
+  guint32         has_amount : 1;
+  guint32         event_type_length;
+  guint32         source_length;
+  guint32         session_id_length;
+  guint32         user_id_length;
+  guint32         payload_length;
+  const char     *event_type;
+  const char     *source;
+  const char     *session_id; /* or NULL */
+  const char     *user_id;    /* or NULL */
+  const char     *payload;
+  const char     *user_tier;  /* or NULL */
+  double          amount;
+  gsize           own_size;   /* bytes of this allocation */
+
+  /* From the log; position is 0 until then. */
+  guint64         position;
+  gint64          accepted_usec;
+  char            id[17];
+  guint8          header_length;
+  BelfryEventRun *run;          /* owned */
+  const guint8   *frame;        /* in run */
+  gsize           json_length;
+
+  char           *terminated_json; /* owned; made at the first call of the public getter */
+  GBytes         *encodings[BELFRY_N_EVENT_ENCODINGS]; /* owned; home context only */
+};
+
+void belfry_event_run_unref (BelfryEventRun *run);
+
+G_END_DECLS

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * Copyright 2026 The Belfry authors */
+#include "belfry-event-run-private.h"
+
+#include <string.h>
+
+#include "belfry-json-scanner-private.h"
+#include "belfry-timestamp-private.h"
+
+/* The parts of an event's JSON text that are the same for all. */
+#define PART_ID "{\"id\":\""
+#define PART_TYPE "\",\"event_type\":\""
+#define PART_SOURCE "\",\"source\":\""
+#define PART_SESSION "\",\"session_id\":"
+#define PART_USER ",\"user_id\":"
+#define PART_PAYLOAD ",\"payload\":"
+#define PART_TIMESTAMP ",\"timestamp\":\""
+#define PART_END "\"}"
+#define PART_NULL "null"
+#define PART_LENGTH(part) (sizeof (part) - 1)
+#define PARTS_LENGTH                                                                                       \
+  (PART_LENGTH (PART_ID) + PART_LENGTH (PART_TYPE) + PART_LENGTH (PART_SOURCE) + PART_LENGTH (PART_SESSION) \
+   + PART_LENGTH (PART_USER) + PART_LENGTH (PART_PAYLOAD) + PART_LENGTH (PART_TIMESTAMP)                    \
+   + BELFRY_TIMESTAMP_LENGTH + PART_LENGTH (PART_END))
+
+#define APPEND_PART(at, part) append_bytes (at, part, PART_LENGTH (part))
+
+void
+belfry_event_run_unref (BelfryEventRun *run)
+{
+  if (g_atomic_ref_count_dec (&run->ref_count))
+    g_free (run);
+}
+
+static inline guint8 *
+append_bytes (guint8 *at, const char *bytes, gsize length)
+{
+  memcpy (at, bytes, length);
+  return at + length;
+}
+
+/* Bytes of @text as a JSON string, or as null. */
+static gsize
+measure_id (const char *text, gsize length)
+{
+  return text != NULL ? belfry_json_measure_string (text, length) : PART_LENGTH (PART_NULL);
+}
+
+static guint8 *
+append_id (guint8 *at, const char *text, gsize length)
+{
+  if (text == NULL)
+    return APPEND_PART (at, PART_NULL);
+  return (guint8 *) belfry_json_write_string ((char *) at, text, length);
+}
+
+static gsize
+measure_json (BelfryEvent *self, const BelfryEventPlace *place)
+{
+  return PARTS_LENGTH + strlen (place->id) + self->event_type_length + self->source_length
+         + measure_id (self->session_id, self->session_id_length)
+         + measure_id (self->user_id, self->user_id_length) + self->payload_length;
+}
+
+static guint8 *
+append_json (guint8 *at, BelfryEvent *self)
+{
+  char timestamp[BELFRY_TIMESTAMP_LENGTH + 1];
+
+  at = APPEND_PART (at, PART_ID);
+  at = append_bytes (at, self->id, strlen (self->id));
+  at = APPEND_PART (at, PART_TYPE);
+  at = append_bytes (at, self->event_type, self->event_type_length);
+  at = APPEND_PART (at, PART_SOURCE);
+  at = append_bytes (at, self->source, self->source_length);
+  at = APPEND_PART (at, PART_SESSION);
+  at = append_id (at, self->session_id, self->session_id_length);
+  at = APPEND_PART (at, PART_USER);
+  at = append_id (at, self->user_id, self->user_id_length);
+  at = APPEND_PART (at, PART_PAYLOAD);
+  at = append_bytes (at, self->payload, self->payload_length);
+  at = APPEND_PART (at, PART_TIMESTAMP);
+  belfry_timestamp_write (self->accepted_usec, timestamp);
+  at = append_bytes (at, timestamp, BELFRY_TIMESTAMP_LENGTH);
+  return APPEND_PART (at, PART_END);
+}
+
+static guint8
+measure_header (gsize length)
+{
+  if (length < 126)
+    return 2;
+  return length <= G_MAXUINT16 ? 4 : BELFRY_EVENT_HEADROOM;
+}
+
+/* RFC 6455, section 5.2: FIN and opcode 1, no mask, the shortest form of the length. */
+static guint8 *
+append_header (guint8 *at, gsize length)
+{
+  guint n_bytes = measure_header (length) - 2u;
+
+  *at++ = 0x81;
+  if (n_bytes == 0)
+    {
+      *at++ = (guint8) length;
+      return at;
+    }
+  *at++ = n_bytes == 2 ? 126 : 127;
+  for (guint i = n_bytes; i > 0; i--)
+    *at++ = (guint8) ((guint64) length >> (8 * (i - 1)));
+  return at;
+}
+
+void
+belfry_event_seal_run (BelfryEvent **events, const BelfryEventPlace *places, gsize n_events)
+{
+  BelfryEventRun *run = NULL;
+  guint8 *at = NULL;
+  gsize size = 0;
+
+  if (n_events == 0)
+    return;
+
+  for (gsize i = 0; i < n_events; i++)
+    {
+      BelfryEvent *event = events[i];
+
+      g_assert (event->run == NULL);
+      event->position = places[i].position;
+      event->accepted_usec = places[i].accepted_usec;
+      memcpy (event->id, places[i].id, sizeof event->id);
+      event->json_length = measure_json (event, &places[i]);
+      event->header_length = measure_header (event->json_length);
+      size += event->header_length + event->json_length;
+    }
+
+  run = g_malloc (sizeof *run + size);
+  g_atomic_ref_count_init (&run->ref_count);
+  at = run->bytes;
+  for (gsize i = 0; i < n_events; i++)
+    {
+      if (i > 0)
+        g_atomic_ref_count_inc (&run->ref_count);
+      events[i]->run = run;
+      events[i]->frame = at;
+      at = append_json (append_header (at, events[i]->json_length), events[i]);
+    }
+  g_assert (at == run->bytes + size);
+}
