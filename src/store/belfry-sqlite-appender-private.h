@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * Copyright 2026 The Belfry authors */
+#pragma once
+
+#include "belfry-event-private.h"
+#include "belfry-sqlite-log-private.h"
+#include "belfry-sqlite-merge-private.h"
+
+G_BEGIN_DECLS
+
+typedef enum
+{
+  BELFRY_SQLITE_INSERT_EVENT,
+  BELFRY_SQLITE_INSERT_TYPE,
+  BELFRY_SQLITE_UPDATE_TYPE,
+  BELFRY_SQLITE_UPDATE_STATE,
+  BELFRY_SQLITE_BEGIN,
+  BELFRY_SQLITE_COMMIT,
+  BELFRY_SQLITE_SELECT_RUN,
+  BELFRY_SQLITE_SELECT_BELOW,
+  BELFRY_SQLITE_DELETE_EVENT,
+  BELFRY_SQLITE_DELETE_SESSION,
+  BELFRY_SQLITE_DELETE_USER,
+  BELFRY_SQLITE_DELETE_TYPE,
+  BELFRY_SQLITE_N_STATEMENTS,
+} BelfrySqliteStatement;
+
+typedef struct
+{
+  char     *name;  /* a GRefString */
+  guint32   id;
+  guint64   count;      /* as committed */
+  gint64    last_usec;  /* as committed */
+  guint64   pending;    /* events in the open transaction */
+  gboolean  is_new;     /* its row is in the open transaction */
+} BelfrySqliteType;
+
+/* What a transaction did to the statistics of one type. */
+typedef struct
+{
+  char    *name;  /* a GRefString */
+  guint64  added;
+  guint64  removed;
+  gint64   last_usec;  /* time of the newest of the added */
+} BelfrySqliteTypeChange;
+
+/* The writer's connection and what it knows of the log. Writer thread only. */
+typedef struct
+{
+  BelfrySqliteLog   *log;
+  sqlite3           *db;  /* NULL between a failure and the next attempt */
+  sqlite3_stmt      *statements[BELFRY_SQLITE_N_STATEMENTS];
+  BelfrySqliteState  state;    /* as committed */
+  GHashTable        *types;    /* name → BelfrySqliteType */
+  GPtrArray         *touched;  /* BelfrySqliteType that the open transaction counts */
+  BelfrySqliteMerge *merge;
+  guint              merge_entries;    /* how many the open transaction may insert */
+  gint64             merge_usec;       /* and for how long */
+  gboolean           may_hold_dead;    /* rows behind the floor */
+  guint64            announced;        /* everything below is known to the home context */
+  guint              n_wal_pages;      /* length of the write-ahead log */
+  gboolean           was_open;
+} BelfrySqliteAppender;
+
+BelfrySqliteAppender *belfry_sqlite_appender_new    (BelfrySqliteLog       *log);
+void                  belfry_sqlite_appender_free   (BelfrySqliteAppender  *self);
+gboolean              belfry_sqlite_appender_open   (BelfrySqliteAppender  *self,
+                                                     GError               **error);
+void                  belfry_sqlite_appender_close  (BelfrySqliteAppender  *self);
+gboolean              belfry_sqlite_appender_begin  (BelfrySqliteAppender  *self,
+                                                     GError               **error);
+gboolean              belfry_sqlite_appender_commit (BelfrySqliteAppender  *self,
+                                                     const BelfrySqliteState *state,
+                                                     GError               **error);
+void                  belfry_sqlite_appender_give_up (BelfrySqliteAppender *self);
+gboolean              belfry_sqlite_appender_append (BelfrySqliteAppender  *self,
+                                                     GPtrArray             *events,
+                                                     gint64                 now_usec,
+                                                     GArray                *changes,
+                                                     GError               **error);
+gboolean              belfry_sqlite_appender_delete (BelfrySqliteAppender  *self,
+                                                     guint64                cut,
+                                                     GHashTable            *counts,
+                                                     GArray                *changes,
+                                                     GError               **error);
+gboolean              belfry_sqlite_appender_adopt  (BelfrySqliteAppender  *self,
+                                                     GPtrArray             *events,
+                                                     GArray                *changes);
+gboolean              belfry_sqlite_appender_recall (BelfrySqliteAppender  *self,
+                                                     GPtrArray             *events,
+                                                     GArray                *changes,
+                                                     GError               **error);
+gboolean              belfry_sqlite_appender_reclaim (BelfrySqliteAppender *self,
+                                                     GError               **error);
+GArray               *belfry_sqlite_type_changes_new (void);
+
+G_END_DECLS

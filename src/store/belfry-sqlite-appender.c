@@ -1,0 +1,553 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * Copyright 2026 The Belfry authors */
+
+#include "belfry-sqlite-appender-private.h"
+
+static const char *const sources[BELFRY_SQLITE_N_STATEMENTS] = {
+  [BELFRY_SQLITE_INSERT_EVENT] = "INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+  [BELFRY_SQLITE_INSERT_TYPE] = "INSERT INTO event_type (name, count, last_seen) VALUES (?1, 0, 0)",
+  [BELFRY_SQLITE_UPDATE_TYPE] = "UPDATE event_type SET count = ?2, last_seen = ?3 WHERE id = ?1",
+  [BELFRY_SQLITE_UPDATE_STATE] = "UPDATE state SET next_position = ?1, floor = ?2, merged = ?3, last_usec = ?4",
+  [BELFRY_SQLITE_BEGIN] = "BEGIN IMMEDIATE",
+  [BELFRY_SQLITE_COMMIT] = "COMMIT",
+  [BELFRY_SQLITE_SELECT_RUN] =
+    ("SELECT accepted, name, source, session_id, user_id, user_tier, amount, payload"
+     " FROM event JOIN event_type ON event_type.id = type WHERE position = ?1"),
+  [BELFRY_SQLITE_SELECT_BELOW] =
+    "SELECT position, type, session_id, user_id FROM event WHERE position < ?1 ORDER BY position LIMIT ?2",
+  [BELFRY_SQLITE_DELETE_EVENT] = "DELETE FROM event WHERE position = ?1",
+  [BELFRY_SQLITE_DELETE_SESSION] = "DELETE FROM by_session WHERE key = ?1 AND position = ?2",
+  [BELFRY_SQLITE_DELETE_USER] = "DELETE FROM by_user WHERE key = ?1 AND position = ?2",
+  [BELFRY_SQLITE_DELETE_TYPE] = "DELETE FROM by_type WHERE key = ?1 AND position = ?2",
+};
+
+static void
+belfry_sqlite_type_free (gpointer data)
+{
+  BelfrySqliteType *type = data;
+
+  g_ref_string_release (type->name);
+  g_free (type);
+}
+
+static void
+clear_type_change (gpointer data)
+{
+  g_ref_string_release (((BelfrySqliteTypeChange *) data)->name);
+}
+
+GArray *
+belfry_sqlite_type_changes_new (void)
+{
+  GArray *changes = g_array_new (FALSE, FALSE, sizeof (BelfrySqliteTypeChange));
+
+  g_array_set_clear_func (changes, clear_type_change);
+
+  return changes;
+}
+
+BelfrySqliteAppender *
+belfry_sqlite_appender_new (BelfrySqliteLog *log)
+{
+  BelfrySqliteAppender *self = g_new0 (BelfrySqliteAppender, 1);
+
+  self->log = log;
+  self->types = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, belfry_sqlite_type_free);
+  self->touched = g_ptr_array_new ();
+  self->merge = belfry_sqlite_merge_new ();
+
+  return self;
+}
+
+void
+belfry_sqlite_appender_free (BelfrySqliteAppender *self)
+{
+  belfry_sqlite_appender_close (self);
+  belfry_sqlite_merge_free (self->merge);
+  g_ptr_array_unref (self->touched);
+  g_hash_table_unref (self->types);
+  g_free (self);
+}
+
+void
+belfry_sqlite_appender_close (BelfrySqliteAppender *self)
+{
+  for (guint i = 0; i < BELFRY_SQLITE_N_STATEMENTS; i++)
+    g_clear_pointer (&self->statements[i], sqlite3_finalize);
+  belfry_sqlite_merge_disconnect (self->merge);
+  belfry_sqlite_merge_cancel (self->merge);
+  g_clear_pointer (&self->db, sqlite3_close);
+}
+
+static BelfrySqliteType *
+add_type (BelfrySqliteAppender *self,
+          const char           *name,
+          guint32               id)
+{
+  BelfrySqliteType *type = g_new0 (BelfrySqliteType, 1);
+
+  type->name = g_ref_string_new (name);
+  type->id = id;
+  g_hash_table_insert (self->types, type->name, type);
+
+  return type;
+}
+
+static gboolean
+load_types (BelfrySqliteAppender  *self,
+            GError               **error)
+{
+  g_autoptr(sqlite3_stmt) stmt = NULL;
+  gboolean has_row;
+
+  g_hash_table_remove_all (self->types);
+  stmt = belfry_sqlite_prepare (self->db, "SELECT id, name, count, last_seen FROM event_type", error);
+  if (stmt == NULL)
+    return FALSE;
+
+  for (;;)
+    {
+      BelfrySqliteType *type;
+
+      if (!belfry_sqlite_next (stmt, &has_row, error))
+        return FALSE;
+      if (!has_row)
+        return TRUE;
+
+      type = add_type (self, (const char *) sqlite3_column_text (stmt, 1), (guint32) sqlite3_column_int64 (stmt, 0));
+      type->count = (guint64) sqlite3_column_int64 (stmt, 2);
+      type->last_usec = sqlite3_column_int64 (stmt, 3);
+    }
+}
+
+/* The rows that no index table holds yet; the merge keeps them few. */
+static gboolean
+load_tail (BelfrySqliteAppender  *self,
+           GError               **error)
+{
+  g_autoptr(GArray) entries = g_array_new (FALSE, FALSE, sizeof (BelfrySqliteTailEntry));
+  g_autoptr(sqlite3_stmt) stmt = NULL;
+  gboolean has_row;
+
+  stmt = belfry_sqlite_prepare (self->db,
+                                "SELECT position, type, session_id, user_id FROM event"
+                                " WHERE position > ?1 ORDER BY position", error);
+  if (stmt == NULL)
+    return FALSE;
+
+  sqlite3_bind_int64 (stmt, 1, (gint64) self->state.merged);
+  for (;;)
+    {
+      BelfrySqliteTailEntry entry;
+
+      if (!belfry_sqlite_next (stmt, &has_row, error))
+        return FALSE;
+      if (!has_row)
+        break;
+
+      entry.position = (guint64) sqlite3_column_int64 (stmt, 0);
+      entry.type = (guint32) sqlite3_column_int64 (stmt, 1);
+      entry.session = belfry_sqlite_tail_hash ((const char *) sqlite3_column_text (stmt, 2));
+      entry.user = belfry_sqlite_tail_hash ((const char *) sqlite3_column_text (stmt, 3));
+      g_array_append_val (entries, entry);
+    }
+
+  belfry_sqlite_tail_replace (self->log->tail, self->state.merged, self->state.next_position,
+                              g_steal_pointer (&entries));
+
+  return TRUE;
+}
+
+static gboolean
+check_positions (BelfrySqliteAppender  *self,
+                 GError               **error)
+{
+  gint64 newest;
+
+  if (!belfry_sqlite_read_number (self->db, "SELECT max(position) FROM event", &newest, error))
+    return FALSE;
+
+  if (newest >= (gint64) self->state.next_position)
+    {
+      g_set_error_literal (error, BELFRY_ERROR, BELFRY_ERROR_CORRUPT,
+                           "The database holds events behind its end");
+      return FALSE;
+    }
+
+  return TRUE;
+}
+
+static gboolean
+load_page_size (BelfrySqliteAppender  *self,
+                GError               **error)
+{
+  gint64 page_size;
+
+  if (!belfry_sqlite_read_number (self->db, "PRAGMA page_size", &page_size, error))
+    return FALSE;
+
+  self->log->page_size = (guint) page_size;
+
+  return TRUE;
+}
+
+static gboolean
+load (BelfrySqliteAppender  *self,
+      GError               **error)
+{
+  if (!belfry_sqlite_schema_load_state (self->db, &self->state, error) ||
+      !check_positions (self, error) ||
+      !load_types (self, error))
+    return FALSE;
+
+  if (!self->was_open)
+    {
+      /* Constant from here on: readers look at it without a lock. */
+      self->log->log_id = self->state.log_id;
+      self->log->origin = self->state.origin;
+      belfry_event_id_key_init (&self->log->id_key, self->state.secret);
+      self->announced = self->state.next_position;
+      if (!load_page_size (self, error) ||
+          !belfry_sqlite_schema_load_skipped (self->db, self->log->skipped, error))
+        return FALSE;
+    }
+
+  return load_tail (self, error);
+}
+
+static gboolean
+prepare (BelfrySqliteAppender  *self,
+         GError               **error)
+{
+  for (guint i = 0; i < BELFRY_SQLITE_N_STATEMENTS; i++)
+    {
+      self->statements[i] = belfry_sqlite_prepare (self->db, sources[i], error);
+      if (self->statements[i] == NULL)
+        return FALSE;
+    }
+
+  return TRUE;
+}
+
+static int
+on_wal_written (void       *data,
+                sqlite3    *db,
+                const char *name,
+                int         n_pages)
+{
+  ((BelfrySqliteAppender *) data)->n_wal_pages = (guint) n_pages;
+
+  return SQLITE_OK;
+}
+
+/* Opens the connection and reads what is committed; also after a failure that made the old connection suspect. */
+gboolean
+belfry_sqlite_appender_open (BelfrySqliteAppender  *self,
+                             GError               **error)
+{
+  g_assert (self->db == NULL);
+
+  if (!belfry_sqlite_rewrite_wal (self->log->path, error))
+    return FALSE;
+
+  self->db = belfry_sqlite_open (self->log->path, BELFRY_SQLITE_WRITER, error);
+  if (self->db != NULL)
+    sqlite3_wal_hook (self->db, on_wal_written, self);
+  if (self->db == NULL || !load (self, error) || !prepare (self, error))
+    {
+      belfry_sqlite_appender_close (self);
+      return FALSE;
+    }
+
+  self->was_open = TRUE;
+  self->may_hold_dead = TRUE;
+
+  return TRUE;
+}
+
+gboolean
+belfry_sqlite_appender_begin (BelfrySqliteAppender  *self,
+                              GError               **error)
+{
+  return belfry_sqlite_run (self->statements[BELFRY_SQLITE_BEGIN], error);
+}
+
+/* Forgets the open transaction, on disk and in memory. */
+void
+belfry_sqlite_appender_give_up (BelfrySqliteAppender *self)
+{
+  for (guint i = 0; i < self->touched->len; i++)
+    {
+      BelfrySqliteType *type = g_ptr_array_index (self->touched, i);
+
+      type->pending = 0;
+      if (type->is_new)
+        g_hash_table_remove (self->types, type->name);
+    }
+  g_ptr_array_set_size (self->touched, 0);
+  belfry_sqlite_tail_take_back (self->log->tail, self->state.next_position);
+  belfry_sqlite_merge_take_back (self->merge);
+
+  /* After some failures SQLite has rolled back by itself. */
+  if (!sqlite3_get_autocommit (self->db))
+    sqlite3_exec (self->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+/* Commits the open transaction with a flush; a merge that is under way may add its part first. */
+gboolean
+belfry_sqlite_appender_commit (BelfrySqliteAppender     *self,
+                               const BelfrySqliteState  *wanted_state,
+                               GError                  **error)
+{
+  sqlite3_stmt *stmt = self->statements[BELFRY_SQLITE_UPDATE_STATE];
+  BelfrySqliteState state = *wanted_state;
+
+  if (belfry_sqlite_merge_is_inserting (self->merge) &&
+      !belfry_sqlite_merge_insert (self->merge, self->db, self->merge_entries, self->merge_usec,
+                                   &state, error))
+    return FALSE;
+
+  sqlite3_bind_int64 (stmt, 1, (gint64) state.next_position);
+  sqlite3_bind_int64 (stmt, 2, (gint64) state.floor);
+  sqlite3_bind_int64 (stmt, 3, (gint64) state.merged);
+  sqlite3_bind_int64 (stmt, 4, state.last_usec);
+
+  if (!belfry_sqlite_run (stmt, error) ||
+      !belfry_sqlite_run (self->statements[BELFRY_SQLITE_COMMIT], error))
+    return FALSE;
+
+  belfry_sqlite_tail_set_end (self->log->tail, state.next_position);
+  belfry_sqlite_merge_settle (self->merge);
+  if (state.merged != self->state.merged)
+    belfry_sqlite_tail_trim (self->log->tail, state.merged);
+  self->state = state;
+
+  return TRUE;
+}
+
+static BelfrySqliteType *
+ensure_type (BelfrySqliteAppender  *self,
+             const char            *name,
+             GError               **error)
+{
+  sqlite3_stmt *stmt = self->statements[BELFRY_SQLITE_INSERT_TYPE];
+  BelfrySqliteType *type = g_hash_table_lookup (self->types, name);
+
+  if (type == NULL)
+    {
+      belfry_sqlite_bind_text (stmt, 1, name, -1);
+      if (!belfry_sqlite_run (stmt, error))
+        return NULL;
+
+      type = add_type (self, name, (guint32) sqlite3_last_insert_rowid (self->db));
+      type->is_new = TRUE;
+    }
+
+  if (type->pending++ == 0)
+    g_ptr_array_add (self->touched, type);
+
+  return type;
+}
+
+static gboolean
+insert_event (BelfrySqliteAppender   *self,
+              BelfryEvent            *event,
+              const BelfryEventPlace *place,
+              BelfrySqliteTailEntry  *entry,
+              GError                **error)
+{
+  sqlite3_stmt *stmt = self->statements[BELFRY_SQLITE_INSERT_EVENT];
+  const char *session_id = belfry_event_get_session_id (event);
+  const char *user_id = belfry_event_get_user_id (event);
+  const BelfrySqliteType *type;
+  const char *payload;
+  double amount;
+  gsize length;
+
+  type = ensure_type (self, belfry_event_get_event_type (event), error);
+  if (type == NULL)
+    return FALSE;
+
+  payload = belfry_event_peek_payload (event, &length);
+  sqlite3_bind_int64 (stmt, 1, (gint64) place->position);
+  sqlite3_bind_int64 (stmt, 2, place->accepted_usec);
+  sqlite3_bind_int64 (stmt, 3, type->id);
+  belfry_sqlite_bind_text (stmt, 4, belfry_event_get_source (event), -1);
+  belfry_sqlite_bind_text (stmt, 5, session_id, -1);
+  belfry_sqlite_bind_text (stmt, 6, user_id, -1);
+  belfry_sqlite_bind_text (stmt, 7, belfry_event_peek_user_tier (event), -1);
+  if (belfry_event_peek_amount (event, &amount))
+    sqlite3_bind_double (stmt, 8, amount);
+  else
+    sqlite3_bind_null (stmt, 8);
+  belfry_sqlite_bind_text (stmt, 9, payload, (gssize) length);
+
+  entry->position = place->position;
+  entry->type = type->id;
+  entry->session = belfry_sqlite_tail_hash (session_id);
+  entry->user = belfry_sqlite_tail_hash (user_id);
+
+  return belfry_sqlite_run (stmt, error);
+}
+
+static gboolean
+write_type (BelfrySqliteAppender    *self,
+            const BelfrySqliteType  *type,
+            guint64                  count,
+            gint64                   last_usec,
+            GError                 **error)
+{
+  sqlite3_stmt *stmt = self->statements[BELFRY_SQLITE_UPDATE_TYPE];
+
+  sqlite3_bind_int64 (stmt, 1, type->id);
+  sqlite3_bind_int64 (stmt, 2, (gint64) count);
+  sqlite3_bind_int64 (stmt, 3, last_usec);
+
+  return belfry_sqlite_run (stmt, error);
+}
+
+static gboolean
+write_run (BelfrySqliteAppender    *self,
+           GPtrArray               *events,
+           const BelfryEventPlace  *places,
+           GError                 **error)
+{
+  g_autofree BelfrySqliteTailEntry *entries = g_new (BelfrySqliteTailEntry, events->len);
+  gint64 accepted_usec = places[0].accepted_usec;
+
+  for (guint i = 0; i < events->len; i++)
+    if (!insert_event (self, g_ptr_array_index (events, i), &places[i], &entries[i], error))
+      return FALSE;
+
+  for (guint i = 0; i < self->touched->len; i++)
+    {
+      const BelfrySqliteType *type = g_ptr_array_index (self->touched, i);
+
+      if (!write_type (self, type, type->count + type->pending, accepted_usec, error))
+        return FALSE;
+    }
+
+  belfry_sqlite_tail_append (self->log->tail, entries, events->len);
+
+  return TRUE;
+}
+
+static void
+settle_types (BelfrySqliteAppender *self,
+              gint64                accepted_usec,
+              GArray               *changes)
+{
+  for (guint i = 0; i < self->touched->len; i++)
+    {
+      BelfrySqliteType *type = g_ptr_array_index (self->touched, i);
+      BelfrySqliteTypeChange change = { g_ref_string_acquire (type->name), type->pending, 0, accepted_usec };
+
+      g_array_append_val (changes, change);
+      type->count += type->pending;
+      type->last_usec = accepted_usec;
+      type->pending = 0;
+      type->is_new = FALSE;
+    }
+  g_ptr_array_set_size (self->touched, 0);
+}
+
+/* Appends a run in the open transaction and commits it. On failure the log, and what is known of it, is as before. */
+gboolean
+belfry_sqlite_appender_append (BelfrySqliteAppender  *self,
+                               GPtrArray             *events,
+                               gint64                 now_usec,
+                               GArray                *changes,
+                               GError               **error)
+{
+  g_autofree BelfryEventPlace *places = g_new (BelfryEventPlace, events->len);
+  BelfrySqliteState state = self->state;
+
+  if (state.next_position + events->len > BELFRY_EVENT_ID_MAX_POSITION)
+    {
+      g_set_error_literal (error, BELFRY_ERROR, BELFRY_ERROR_UNAVAILABLE, "The log has no positions left");
+      return FALSE;
+    }
+
+  state.last_usec = MAX (state.last_usec, now_usec);
+  for (guint i = 0; i < events->len; i++)
+    {
+      places[i].position = state.next_position++;
+      places[i].accepted_usec = state.last_usec;
+      belfry_event_id_write (&self->log->id_key, state.origin, places[i].position, places[i].id);
+    }
+
+  if (!write_run (self, events, places, error) || !belfry_sqlite_appender_commit (self, &state, error))
+    return FALSE;
+
+  settle_types (self, state.last_usec, changes);
+  self->announced = self->state.next_position;
+  belfry_event_seal_run ((BelfryEvent **) events->pdata, places, events->len);
+
+  return TRUE;
+}
+
+static gboolean
+take_from_type (BelfrySqliteAppender  *self,
+                BelfrySqliteType      *type,
+                GHashTable            *counts,
+                GArray                *changes,
+                GError               **error)
+{
+  guint64 removed = type->count;
+  BelfrySqliteTypeChange change;
+
+  if (counts != NULL)
+    removed = GPOINTER_TO_SIZE (g_hash_table_lookup (counts, GUINT_TO_POINTER (type->id)));
+  if (removed == 0)
+    return TRUE;
+
+  if (removed > type->count)
+    {
+      g_set_error (error, BELFRY_ERROR, BELFRY_ERROR_CORRUPT,
+                   "The count of type '%s' is damaged", type->name);
+      return FALSE;
+    }
+
+  change = (BelfrySqliteTypeChange) { g_ref_string_acquire (type->name), 0, removed, type->last_usec };
+  g_array_append_val (changes, change);
+
+  return write_type (self, type, type->count - removed, type->last_usec, error);
+}
+
+/* Moves the floor to @cut in the open transaction and commits it. @counts (id of type → number)
+ * says what lies between; %NULL when everything goes. */
+gboolean
+belfry_sqlite_appender_delete (BelfrySqliteAppender  *self,
+                               guint64                cut,
+                               GHashTable            *counts,
+                               GArray                *changes,
+                               GError               **error)
+{
+  BelfrySqliteState state = self->state;
+  BelfrySqliteType *type;
+  GHashTableIter iter;
+
+  /* Entries that were inserted for rows above the cut stay, and count for nothing until they are inserted again. */
+  belfry_sqlite_merge_cancel (self->merge);
+
+  g_hash_table_iter_init (&iter, self->types);
+  while (g_hash_table_iter_next (&iter, NULL, (gpointer *) &type))
+    if (!take_from_type (self, type, counts, changes, error))
+      return FALSE;
+
+  state.floor = cut;
+  state.merged = MAX (state.merged, cut - 1);
+  if (!belfry_sqlite_appender_commit (self, &state, error))
+    return FALSE;
+
+  for (guint i = 0; i < changes->len; i++)
+    {
+      const BelfrySqliteTypeChange *change = &g_array_index (changes, BelfrySqliteTypeChange, i);
+
+      type = g_hash_table_lookup (self->types, change->name);
+      type->count -= change->removed;
+    }
+  self->may_hold_dead = TRUE;
+
+  return TRUE;
+}

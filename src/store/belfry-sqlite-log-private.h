@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * Copyright 2026 The Belfry authors */
+#pragma once
+
+#include <glib.h>
+
+#include "belfry-event-id-private.h"
+#include "belfry-sqlite-connection-private.h"
+#include "belfry-sqlite-tail-private.h"
+
+G_BEGIN_DECLS
+
+#define BELFRY_SQLITE_APPLICATION_ID 0x42656c66 /* "Belf" */
+#define BELFRY_SQLITE_USER_VERSION   1
+
+/* Of a file that is made now; each file keeps what it was made with. A search reads one page for each row that lies by
+ * itself, and what it costs is the size of that page; appends do not feel the difference to larger ones. */
+#define BELFRY_SQLITE_PAGE_SIZE      8192
+
+/* Positions from first to last were never given to an event. */
+typedef struct
+{
+  guint64 first;
+  guint64 last;
+} BelfrySqliteRange;
+
+/* The row of the table "state". */
+typedef struct
+{
+  guint64 log_id;
+  guint8  secret[BELFRY_EVENT_ID_SECRET_SIZE];
+  guint8  origin;
+  guint64 next_position;
+  guint64 floor;
+  guint64 merged;
+  gint64  last_usec;
+} BelfrySqliteState;
+
+/* Figures that tests make small. */
+typedef struct
+{
+  guint   merge_rows;        /* so many rows in the tail begin a merge */
+  guint   idle_merge_rows;   /* so many do when nothing else is to be done */
+  gint64  idle_usec;         /* for so long */
+  guint   merge_entries;     /* index entries in one transaction, at least */
+  guint   reclaim_rows;      /* rows behind the floor that one transaction removes */
+  guint64 checkpoint_bytes;  /* the write-ahead log is carried over when it is longer */
+} BelfrySqliteTuning;
+
+/* What the threads of one open log share: constant while they run, but for the tail, which locks
+ * itself. */
+typedef struct
+{
+  char               *path;
+  BelfrySqliteTuning  tuning;
+  guint64             log_id;
+  guint8              origin;
+  guint               page_size;  /* bytes */
+  BelfryEventIdKey    id_key;
+  GArray             *skipped;  /* BelfrySqliteRange in order */
+  BelfrySqliteTail   *tail;
+} BelfrySqliteLog;
+
+BelfrySqliteLog *belfry_sqlite_log_new           (const char            *path);
+void             belfry_sqlite_log_free          (BelfrySqliteLog       *self);
+guint64          belfry_sqlite_log_count_used    (const BelfrySqliteLog *self,
+                                                  guint64                first,
+                                                  guint64                last);
+
+/* All of these leave a file that they refuse as it is. */
+gboolean         belfry_sqlite_schema_prepare    (const char            *path,
+                                                  GError               **error);
+gboolean         belfry_sqlite_schema_check_file (const char            *path,
+                                                  gboolean               for_writing,
+                                                  GError               **error);
+gboolean         belfry_sqlite_schema_load_state (sqlite3               *db,
+                                                  BelfrySqliteState     *state,
+                                                  GError               **error);
+gboolean         belfry_sqlite_schema_load_skipped (sqlite3             *db,
+                                                  GArray                *skipped,
+                                                  GError               **error);
+gboolean         belfry_sqlite_schema_make_secret (gpointer              bytes,
+                                                  gsize                  size,
+                                                  GError               **error);
+gboolean         belfry_sqlite_flush_directory_of (const char           *path,
+                                                  GError               **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (BelfrySqliteLog, belfry_sqlite_log_free)
+
+G_END_DECLS

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * Copyright 2026 The Belfry authors */
+
+#include "belfry-sqlite-store.h"
+
+#include "belfry-sqlite-log-private.h"
+
+/* What must hold, as a query that gives the number of places where it does not. All see one
+ * snapshot. Entries of an index above the merge point count for nothing, and below the floor wait
+ * for being reclaimed. */
+static const struct
+{
+  const char *claim;
+  const char *sql;
+} claims[] = {
+  { "the end of the log lies behind every event",
+    "SELECT count(*) FROM event WHERE position >= (SELECT next_position FROM state)" },
+  { "times of acceptance never run backwards",
+    "SELECT count(*) FROM (SELECT accepted < lag (accepted) OVER (ORDER BY position) AS backwards FROM event)"
+    " WHERE backwards" },
+  { "no event is newer than the newest time",
+    "SELECT count(*) FROM event WHERE accepted > (SELECT last_usec FROM state)" },
+  { "every event has a known type",
+    "SELECT count(*) FROM event WHERE type NOT IN (SELECT id FROM event_type)" },
+  { "the statistics count what is held",
+    "SELECT count(*) FROM event_type LEFT JOIN (SELECT type, count(*) AS held FROM event"
+    " WHERE position >= (SELECT floor FROM state) GROUP BY type) ON type = id WHERE count <> coalesce (held, 0)" },
+  { "every position from the floor on is held or was skipped",
+    "SELECT (SELECT next_position - floor FROM state)"
+    " - (SELECT count(*) FROM event WHERE position >= (SELECT floor FROM state))"
+    " - (SELECT coalesce (sum (max (0, last - max (first, floor) + 1)), 0) FROM skipped, state)" },
+  { "no event lies where positions were skipped",
+    "SELECT count(*) FROM event, skipped WHERE position BETWEEN first AND last" },
+  { "the index over sessions holds every event",
+    "SELECT count(*) FROM event WHERE session_id IS NOT NULL"
+    " AND position BETWEEN (SELECT floor FROM state) AND (SELECT merged FROM state)"
+    " AND NOT EXISTS (SELECT 1 FROM by_session AS i WHERE i.key = session_id AND i.position = event.position)" },
+  { "the index over users holds every event",
+    "SELECT count(*) FROM event WHERE user_id IS NOT NULL"
+    " AND position BETWEEN (SELECT floor FROM state) AND (SELECT merged FROM state)"
+    " AND NOT EXISTS (SELECT 1 FROM by_user AS i WHERE i.key = user_id AND i.position = event.position)" },
+  { "the index over types holds every event",
+    "SELECT count(*) FROM event WHERE position BETWEEN (SELECT floor FROM state) AND (SELECT merged FROM state)"
+    " AND NOT EXISTS (SELECT 1 FROM by_type AS i WHERE i.key = type AND i.position = event.position)" },
+  { "the index over sessions holds nothing else",
+    "SELECT count(*) FROM by_session AS i LEFT JOIN event ON event.position = i.position"
+    " WHERE session_id IS NOT i.key" },
+  { "the index over users holds nothing else",
+    "SELECT count(*) FROM by_user AS i LEFT JOIN event ON event.position = i.position WHERE user_id IS NOT i.key" },
+  { "the index over types holds nothing else",
+    "SELECT count(*) FROM by_type AS i LEFT JOIN event ON event.position = i.position WHERE type IS NOT i.key" },
+};
+
+static int
+on_progress (void *data)
+{
+  return g_cancellable_is_cancelled (data);
+}
+
+static gboolean
+check_pages (sqlite3     *db,
+             const char  *path,
+             GError     **error)
+{
+  g_autoptr(sqlite3_stmt) stmt = NULL;
+  const char *finding;
+  gboolean has_row;
+
+  stmt = belfry_sqlite_prepare (db, "PRAGMA integrity_check (1)", error);
+  if (stmt == NULL || !belfry_sqlite_next (stmt, &has_row, error))
+    return FALSE;
+
+  finding = has_row ? (const char *) sqlite3_column_text (stmt, 0) : NULL;
+  if (g_strcmp0 (finding, "ok") == 0)
+    return TRUE;
+
+  g_set_error (error, BELFRY_ERROR, BELFRY_ERROR_CORRUPT, "Database '%s' is damaged: %s", path, finding);
+
+  return FALSE;
+}
+
+static gboolean
+check_claims (sqlite3     *db,
+              const char  *path,
+              GError     **error)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (claims); i++)
+    {
+      gint64 n_broken;
+
+      if (!belfry_sqlite_read_number (db, claims[i].sql, &n_broken, error))
+        return FALSE;
+
+      if (n_broken != 0)
+        {
+          g_set_error (error, BELFRY_ERROR, BELFRY_ERROR_CORRUPT,
+                       "Database '%s' is damaged: it fails the check that %s (%" G_GINT64_FORMAT ")",
+                       path, claims[i].claim, n_broken);
+          return FALSE;
+        }
+    }
+
+  return TRUE;
+}
+
+static gboolean
+check_all (sqlite3     *db,
+           const char  *path,
+           GError     **error)
+{
+  BelfrySqliteState state;
+
+  return belfry_sqlite_execute (db, "BEGIN", error) &&
+         belfry_sqlite_schema_load_state (db, &state, error) &&
+         check_pages (db, path, error) &&
+         check_claims (db, path, error);
+}
+
+/**
+ * belfry_sqlite_store_verify_file:
+ * @path: path of a database file
+ * @cancellable: (nullable): ends the check early
+ * @error: return location for a [error@Belfry.Error]
+ *
+ * Checks a database through and through: its pages, its indexes, its counts and its positions.
+ * Blocks for as long as it takes to read all of it; a daemon may go on using the file meanwhile.
+ *
+ * Returns: %TRUE when everything is in order; %FALSE with %BELFRY_ERROR_CORRUPT when it is not, with
+ * %BELFRY_ERROR_REFUSED for a file that is no database of ours, with %BELFRY_ERROR_NOT_FOUND when
+ * there is none
+ *
+ * Since: 0.1
+ */
+gboolean
+belfry_sqlite_store_verify_file (const char    *path,
+                                 GCancellable  *cancellable,
+                                 GError       **error)
+{
+  g_autoptr(sqlite3) db = NULL;
+  g_autoptr(GError) local_error = NULL;
+
+  g_return_val_if_fail (path != NULL, FALSE);
+
+  if (!belfry_sqlite_schema_check_file (path, FALSE, error))
+    return FALSE;
+
+  db = belfry_sqlite_open (path, BELFRY_SQLITE_READER, &local_error);
+  if (db != NULL)
+    {
+      sqlite3_progress_handler (db, 100000, on_progress, cancellable);
+      if (check_all (db, path, &local_error))
+        return TRUE;
+    }
+
+  if (!g_cancellable_set_error_if_cancelled (cancellable, error))
+    belfry_sqlite_explain_error (path, local_error, error);
+
+  return FALSE;
+}

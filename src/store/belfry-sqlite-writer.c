@@ -1,0 +1,688 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * Copyright 2026 The Belfry authors */
+
+/* The one thread that writes. It takes all that waits, puts it into one transaction with a flush,
+ * and hands the outcome to the home context, which is woken once however much comes together.
+ * Between transactions, in small steps, it tends the log: merges the tail, reclaims what lies
+ * behind the floor, ends checkpoints. */
+
+#include "belfry-sqlite-writer-private.h"
+
+#define MAX_TRANSACTION_EVENTS 5000
+#define MAX_TRANSACTION_BYTES  (8 * 1024 * 1024)
+
+/* While requests keep coming, every so many transactions one step of reclaiming lets them wait. */
+#define RECLAIM_EVERY 16
+
+/* With three entries an event a merge that takes part in appends gets ahead of them. */
+#define MERGE_ENTRIES_AN_EVENT 6
+
+/* Nobody who appends waits longer for a part in a merge; to commit it takes about as long again. When the tail has
+ * grown to several times the length at which merges begin, appends come in faster than merges can follow: then they
+ * take longer parts, and fewer events at a time, until it is short again. */
+#define MAX_PORTION_USEC      5000
+#define MAX_LONG_PORTION_USEC 10000
+#define LONG_TAIL             4
+#define LONGEST_TAIL          16
+#define LONG_TAIL_EVENTS      1000
+
+/* How long a store that is being closed goes on tending. */
+#define MAX_LEAVE_USEC (3 * G_USEC_PER_SEC)
+
+/* A commit so short a time ago proves that the log can be written. */
+#define CHECK_USEC G_USEC_PER_SEC
+
+struct _BelfrySqliteWriter
+{
+  BelfrySqliteLog          *log;
+  BelfrySqliteCheckpointer *checkpointer;
+  GSource                  *source;
+  BelfrySqliteClockFunc     clock;
+  gpointer                  clock_data;
+  GThread                  *thread;         /* home context only */
+
+  GMutex                    lock;
+  GCond                     wake;           /* jobs, is_stopping */
+  GCond                     started;        /* is_started */
+  GQueue                    jobs;           /* guarded by lock; BelfrySqliteJob */
+  gboolean                  is_stopping;    /* guarded by lock */
+  gboolean                  is_started;     /* guarded by lock; the next three are set then, for the starter */
+  GError                   *start_error;
+  BelfrySqliteState         start_state;
+  GArray                   *start_changes;
+  GQueue                   *outcomes;       /* guarded by lock; BelfrySqliteOutcome */
+  BelfrySqliteGauges        gauges;         /* guarded by lock */
+
+  BelfrySqliteAppender     *appender;       /* writer thread only, once started, like all below */
+  gboolean                  is_failing;
+  gint64                    committed_usec; /* monotonic; 0: never */
+  guint                     n_transactions;
+  gboolean                  is_settled;     /* nothing was to be done for a while */
+};
+
+void
+belfry_sqlite_job_free (BelfrySqliteJob *job)
+{
+  g_clear_object (&job->task);
+  g_clear_pointer (&job->events, g_ptr_array_unref);
+  g_clear_pointer (&job->counts, g_hash_table_unref);
+  g_free (job);
+}
+
+static BelfrySqliteOutcome *
+belfry_sqlite_outcome_new (void)
+{
+  BelfrySqliteOutcome *outcome = g_new0 (BelfrySqliteOutcome, 1);
+
+  outcome->jobs = g_ptr_array_new_with_free_func ((GDestroyNotify) belfry_sqlite_job_free);
+  outcome->run = g_ptr_array_new_with_free_func ((GDestroyNotify) belfry_event_unref);
+  outcome->changes = belfry_sqlite_type_changes_new ();
+
+  return outcome;
+}
+
+void
+belfry_sqlite_outcome_free (BelfrySqliteOutcome *outcome)
+{
+  g_ptr_array_unref (outcome->jobs);
+  g_ptr_array_unref (outcome->run);
+  g_array_unref (outcome->changes);
+  g_clear_error (&outcome->error);
+  g_free (outcome);
+}
+
+BelfrySqliteWriter *
+belfry_sqlite_writer_new (BelfrySqliteLog          *log,
+                          BelfrySqliteCheckpointer *checkpointer,
+                          GSource                  *source,
+                          BelfrySqliteClockFunc     clock,
+                          gpointer                  clock_data)
+{
+  BelfrySqliteWriter *self = g_new0 (BelfrySqliteWriter, 1);
+
+  self->log = log;
+  self->checkpointer = checkpointer;
+  self->source = g_source_ref (source);
+  self->clock = clock;
+  self->clock_data = clock_data;
+  self->outcomes = g_queue_new ();
+  self->start_changes = belfry_sqlite_type_changes_new ();
+  self->appender = belfry_sqlite_appender_new (log);
+  g_mutex_init (&self->lock);
+  g_cond_init (&self->wake);
+  g_cond_init (&self->started);
+  g_queue_init (&self->jobs);
+
+  return self;
+}
+
+void
+belfry_sqlite_writer_free (BelfrySqliteWriter *self)
+{
+  g_assert (self->thread == NULL);
+
+  g_queue_clear_full (&self->jobs, (GDestroyNotify) belfry_sqlite_job_free);
+  g_queue_free_full (self->outcomes, (GDestroyNotify) belfry_sqlite_outcome_free);
+  g_clear_pointer (&self->appender, belfry_sqlite_appender_free);
+  g_clear_error (&self->start_error);
+  g_clear_pointer (&self->start_changes, g_array_unref);
+  g_cond_clear (&self->started);
+  g_cond_clear (&self->wake);
+  g_mutex_clear (&self->lock);
+  g_source_unref (self->source);
+  g_free (self);
+}
+
+static gboolean
+has_tail_of (BelfrySqliteWriter *self,
+             guint               n_times)
+{
+  return belfry_sqlite_tail_get_size (self->log->tail) > (guint64) self->log->tuning.merge_rows * n_times;
+}
+
+/* Lock held. All appends that wait, within the bounds of a transaction; anything else comes alone. */
+static void
+take_jobs (BelfrySqliteWriter *self,
+           GPtrArray          *jobs)
+{
+  gsize max_events = has_tail_of (self, LONG_TAIL) ? LONG_TAIL_EVENTS : MAX_TRANSACTION_EVENTS;
+  gsize n_events = 0, n_bytes = 0;
+
+  for (;;)
+    {
+      BelfrySqliteJob *job = g_queue_peek_head (&self->jobs);
+
+      if (job == NULL)
+        return;
+      if (jobs->len > 0 &&
+          (job->kind != BELFRY_SQLITE_JOB_APPEND ||
+           n_events + job->events->len > max_events || n_bytes + job->bytes > MAX_TRANSACTION_BYTES))
+        return;
+
+      g_ptr_array_add (jobs, g_queue_pop_head (&self->jobs));
+      if (job->kind != BELFRY_SQLITE_JOB_APPEND)
+        return;
+      n_events += job->events->len;
+      n_bytes += job->bytes;
+    }
+}
+
+static void
+tell (BelfrySqliteWriter  *self,
+      BelfrySqliteOutcome *outcome)
+{
+  g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+
+  outcome->last_position = self->appender->state.next_position - 1;
+  outcome->floor = self->appender->state.floor;
+  self->gauges.wal_bytes = (guint64) self->appender->n_wal_pages * (self->log->page_size + 24);
+  g_queue_push_tail (self->outcomes, outcome);
+  g_source_set_ready_time (self->source, 0);
+}
+
+static gint64
+get_portion_usec (BelfrySqliteWriter *self)
+{
+  if (has_tail_of (self, LONGEST_TAIL))
+    return G_USEC_PER_SEC;
+
+  return has_tail_of (self, LONG_TAIL) ? MAX_LONG_PORTION_USEC : MAX_PORTION_USEC;
+}
+
+static gboolean
+append_jobs (BelfrySqliteWriter   *self,
+             BelfrySqliteOutcome  *outcome,
+             GError              **error)
+{
+  gint64 now_usec = self->clock (self->clock_data);
+
+  for (guint i = 0; i < outcome->jobs->len; i++)
+    {
+      const BelfrySqliteJob *job = g_ptr_array_index (outcome->jobs, i);
+
+      for (guint j = 0; j < job->events->len; j++)
+        g_ptr_array_add (outcome->run, belfry_event_ref (g_ptr_array_index (job->events, j)));
+    }
+  self->appender->merge_entries = MAX (self->log->tuning.merge_entries, outcome->run->len * MERGE_ENTRIES_AN_EVENT);
+  self->appender->merge_usec = get_portion_usec (self);
+  outcome->is_clock_held = now_usec < self->appender->state.last_usec;
+
+  return belfry_sqlite_appender_append (self->appender, outcome->run, now_usec, outcome->changes, error);
+}
+
+/* What the log holds, of each type. */
+static void
+count_types (BelfrySqliteWriter *self,
+             GArray             *changes)
+{
+  BelfrySqliteType *type;
+  GHashTableIter iter;
+
+  g_hash_table_iter_init (&iter, self->appender->types);
+  while (g_hash_table_iter_next (&iter, NULL, (gpointer *) &type))
+    {
+      BelfrySqliteTypeChange change = { g_ref_string_acquire (type->name), type->count, 0, type->last_usec };
+
+      g_array_append_val (changes, change);
+    }
+}
+
+/* Opens the connection if there is none. What turns out to be in the log without anybody knowing of it is told of. */
+static gboolean
+ensure_open (BelfrySqliteWriter  *self,
+             GError             **error)
+{
+  g_autoptr(BelfrySqliteOutcome) outcome = NULL;
+
+  /* A flush of the same file failed elsewhere, and may have taken with it what this connection wrote. */
+  if (belfry_sqlite_checkpointer_take_failure (self->checkpointer))
+    belfry_sqlite_appender_close (self->appender);
+
+  if (self->appender->db != NULL)
+    return TRUE;
+  if (!belfry_sqlite_appender_open (self->appender, error))
+    return FALSE;
+
+  outcome = belfry_sqlite_outcome_new ();
+  if (self->appender->announced != self->appender->state.next_position &&
+      !belfry_sqlite_appender_recall (self->appender, outcome->run, outcome->changes, error))
+    {
+      belfry_sqlite_appender_close (self->appender);
+      return FALSE;
+    }
+
+  /* A deletion that was answered with a failure may be in the log all the same. */
+  g_array_set_size (outcome->changes, 0);
+  count_types (self, outcome->changes);
+  outcome->is_recount = TRUE;
+  tell (self, g_steal_pointer (&outcome));
+
+  return TRUE;
+}
+
+static gboolean
+check (BelfrySqliteWriter  *self,
+       GError             **error)
+{
+  /* A row that says what it said before is not written at all. */
+  return belfry_sqlite_execute (self->appender->db,
+                                "INSERT INTO skipped VALUES (0, 0); DELETE FROM skipped WHERE first = 0", error) &&
+         belfry_sqlite_appender_commit (self->appender, &self->appender->state, error);
+}
+
+static gboolean
+run_transaction (BelfrySqliteWriter   *self,
+                 BelfrySqliteOutcome  *outcome,
+                 GError              **error)
+{
+  const BelfrySqliteJob *job = g_ptr_array_index (outcome->jobs, 0);
+
+  if (job->kind == BELFRY_SQLITE_JOB_CHECK && !self->is_failing &&
+      self->committed_usec != 0 && g_get_monotonic_time () - self->committed_usec < CHECK_USEC)
+    return TRUE;
+
+  if (!ensure_open (self, error) || !belfry_sqlite_appender_begin (self->appender, error))
+    return FALSE;
+
+  switch (job->kind)
+    {
+    case BELFRY_SQLITE_JOB_APPEND:
+      return append_jobs (self, outcome, error);
+    case BELFRY_SQLITE_JOB_DELETE:
+      return belfry_sqlite_appender_delete (self->appender,
+                                            job->cut != 0 ? job->cut : self->appender->state.next_position,
+                                            job->counts, outcome->changes, error);
+    case BELFRY_SQLITE_JOB_CHECK:
+      return check (self, error);
+    default:
+      g_assert_not_reached ();
+    }
+}
+
+/* Gives the transaction up. A connection that failed to write or flush is not asked again: it is closed, and the next
+ * transaction opens another. */
+static void
+give_up (BelfrySqliteWriter *self,
+         const GError       *error)
+{
+  if (self->appender->db != NULL)
+    {
+      belfry_sqlite_appender_give_up (self->appender);
+      if (!belfry_sqlite_error_is_full (error))
+        belfry_sqlite_appender_close (self->appender);
+    }
+
+  /* A log that begins anew takes no space. */
+  if (belfry_sqlite_error_is_full (error))
+    belfry_sqlite_checkpointer_request (self->checkpointer);
+
+  if (!self->is_failing)
+    g_warning ("The log cannot be written: %s; trying again with each request", error->message);
+  else
+    g_debug ("The log still cannot be written: %s", error->message);
+  self->is_failing = TRUE;
+}
+
+static void
+note_success (BelfrySqliteWriter *self)
+{
+  self->committed_usec = g_get_monotonic_time ();
+  belfry_sqlite_checkpointer_note (self->checkpointer, self->appender->n_wal_pages);
+  if (self->is_failing)
+    g_message ("The log can be written again");
+  self->is_failing = FALSE;
+}
+
+static gboolean
+attempt (BelfrySqliteWriter   *self,
+         BelfrySqliteOutcome  *outcome,
+         GError              **error)
+{
+  g_autoptr(GError) local_error = NULL;
+
+  g_ptr_array_set_size (outcome->run, 0);
+  g_array_set_size (outcome->changes, 0);
+  if (run_transaction (self, outcome, &local_error))
+    {
+      note_success (self);
+      return TRUE;
+    }
+
+  give_up (self, local_error);
+  g_propagate_error (error, g_steal_pointer (&local_error));
+
+  return FALSE;
+}
+
+/* After a failure that cost the connection. A commit whose flush failed may be in the log all the same: a new
+ * connection tells. When it is not, the new connection may try it once more. */
+static gboolean
+attempt_anew (BelfrySqliteWriter   *self,
+              BelfrySqliteOutcome  *outcome,
+              GError              **error)
+{
+  g_autoptr(GError) local_error = NULL;
+
+  /* What is told is why it failed, not that it goes on failing. */
+  g_array_set_size (outcome->changes, 0);
+  if (!belfry_sqlite_appender_open (self->appender, NULL))
+    return FALSE;
+
+  if (belfry_sqlite_appender_adopt (self->appender, outcome->run, outcome->changes))
+    {
+      note_success (self);
+      return TRUE;
+    }
+
+  if (self->appender->announced != self->appender->state.next_position)
+    {
+      belfry_sqlite_appender_close (self->appender);
+      return FALSE;
+    }
+
+  if (!attempt (self, outcome, &local_error))
+    return FALSE;
+  g_clear_error (error);
+
+  return TRUE;
+}
+
+static void
+run_jobs (BelfrySqliteWriter  *self,
+          BelfrySqliteOutcome *outcome)
+{
+  g_autoptr(GError) error = NULL;
+  gboolean success = attempt (self, outcome, &error);
+
+  if (!success && self->appender->db == NULL && outcome->run->len > 0)
+    success = attempt_anew (self, outcome, &error);
+
+  if (!success)
+    {
+      g_ptr_array_set_size (outcome->run, 0);
+      g_array_set_size (outcome->changes, 0);
+      outcome->error = belfry_sqlite_publish_error (error);
+    }
+
+  tell (self, outcome);
+}
+
+static void
+start_merge_if_due (BelfrySqliteWriter *self)
+{
+  const BelfrySqliteTuning *tuning = &self->log->tuning;
+  guint n_rows = belfry_sqlite_tail_get_size (self->log->tail);
+
+  if (belfry_sqlite_merge_is_preparing (self->appender->merge) ||
+      belfry_sqlite_merge_is_inserting (self->appender->merge))
+    return;
+
+  if (n_rows >= tuning->merge_rows || (self->is_settled && n_rows >= tuning->idle_merge_rows))
+    {
+      g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+
+      belfry_sqlite_merge_begin (self->appender->merge,
+                                 self->appender->state.merged, self->appender->state.next_position - 1);
+      self->gauges.merges++;
+    }
+}
+
+/* Some of what goes before the first insertion: rows are collected faster than they come. */
+static gboolean
+prepare_merge (BelfrySqliteWriter  *self,
+               GError             **error)
+{
+  gint64 end_usec = g_get_monotonic_time () + MAX_PORTION_USEC;
+  BelfrySqliteAppender *appender = self->appender;
+
+  do
+    {
+      if (!belfry_sqlite_merge_prepare (appender->merge, appender->db, error))
+        return FALSE;
+    }
+  while (belfry_sqlite_merge_is_preparing (appender->merge) && g_get_monotonic_time () < end_usec);
+
+  return TRUE;
+}
+
+static gboolean
+finish_checkpoint (BelfrySqliteAppender  *appender,
+                   GError               **error)
+{
+  int code = sqlite3_wal_checkpoint_v2 (appender->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+
+  /* Others may be carrying over just now, which is as good. */
+  if (code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_LOCKED)
+    return TRUE;
+
+  belfry_sqlite_set_error (appender->db, error);
+
+  return FALSE;
+}
+
+/* Does one step of the tending; @is_done says that there is nothing to be done. */
+static gboolean
+tend_step (BelfrySqliteWriter  *self,
+           gboolean             is_idle,
+           gboolean            *is_done,
+           GError             **error)
+{
+  BelfrySqliteAppender *appender = self->appender;
+  BelfrySqliteMerge *merge = appender->merge;
+
+  if (belfry_sqlite_checkpointer_take_finish (self->checkpointer) && !finish_checkpoint (appender, error))
+    return FALSE;
+
+  start_merge_if_due (self);
+  if (belfry_sqlite_merge_is_preparing (merge))
+    return prepare_merge (self, error);
+
+  if (appender->may_hold_dead && (is_idle || ++self->n_transactions % RECLAIM_EVERY == 0))
+    {
+      appender->merge_entries = 0;
+      return belfry_sqlite_appender_reclaim (appender, error);
+    }
+
+  if (is_idle && belfry_sqlite_merge_is_inserting (merge))
+    {
+      appender->merge_entries = self->log->tuning.merge_entries * 4;
+      appender->merge_usec = MAX_PORTION_USEC;
+      return belfry_sqlite_appender_begin (appender, error) &&
+             belfry_sqlite_appender_commit (appender, &appender->state, error);
+    }
+
+  *is_done = TRUE;
+
+  return TRUE;
+}
+
+/* Whether there is more to tend at once. */
+static gboolean
+tend (BelfrySqliteWriter *self,
+      gboolean            is_idle)
+{
+  g_autoptr(GError) error = NULL;
+  gboolean is_done = FALSE;
+
+  if (self->appender->db == NULL)
+    return FALSE;
+
+  if (tend_step (self, is_idle, &is_done, &error))
+    {
+      belfry_sqlite_checkpointer_note (self->checkpointer, self->appender->n_wal_pages);
+      return !is_done;
+    }
+
+  /* A request will find out when it works again. */
+  give_up (self, error);
+
+  return FALSE;
+}
+
+static gboolean
+start (BelfrySqliteWriter *self)
+{
+  g_autoptr(GMutexLocker) locker = NULL;
+  g_autoptr(GError) error = NULL;
+  gboolean success = belfry_sqlite_appender_open (self->appender, &error);
+
+  if (success)
+    {
+      self->start_state = self->appender->state;
+      count_types (self, self->start_changes);
+    }
+
+  locker = g_mutex_locker_new (&self->lock);
+  self->start_error = g_steal_pointer (&error);
+  self->is_started = TRUE;
+  g_cond_signal (&self->started);
+
+  return success;
+}
+
+/* Waits for jobs; not when there is more to tend. When nothing comes for a while, memory is given back, and a
+ * small tail is merged too. */
+static gboolean
+wait_for_jobs (BelfrySqliteWriter *self,
+               gboolean            has_more,
+               GPtrArray          *jobs)
+{
+  g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+  gint64 end_usec = g_get_monotonic_time () + self->log->tuning.idle_usec;
+
+  while (!has_more && g_queue_is_empty (&self->jobs) && !self->is_stopping)
+    {
+      if (self->is_settled || self->appender->db == NULL)
+        {
+          g_cond_wait (&self->wake, &self->lock);
+        }
+      else if (!g_cond_wait_until (&self->wake, &self->lock, end_usec))
+        {
+          self->is_settled = TRUE;
+          has_more = TRUE;
+        }
+    }
+  take_jobs (self, jobs);
+
+  return jobs->len > 0 || !self->is_stopping;
+}
+
+/* A tail that is merged now need not be read at the next start. */
+static void
+leave_in_order (BelfrySqliteWriter *self)
+{
+  gint64 end_usec = g_get_monotonic_time () + MAX_LEAVE_USEC;
+
+  self->appender->may_hold_dead = FALSE;
+  self->is_settled = TRUE;
+  while (g_get_monotonic_time () < end_usec && tend (self, TRUE))
+    ;
+  belfry_sqlite_appender_close (self->appender);
+}
+
+static gpointer
+writer_thread (gpointer data)
+{
+  BelfrySqliteWriter *self = data;
+  gboolean has_more = TRUE;
+
+  if (!start (self))
+    return NULL;
+
+  for (;;)
+    {
+      g_autoptr(BelfrySqliteOutcome) outcome = belfry_sqlite_outcome_new ();
+      gboolean is_idle;
+
+      if (!wait_for_jobs (self, has_more, outcome->jobs))
+        break;
+
+      is_idle = outcome->jobs->len == 0;
+      if (!is_idle)
+        {
+          self->is_settled = FALSE;
+          run_jobs (self, g_steal_pointer (&outcome));
+        }
+      has_more = tend (self, is_idle) || (!is_idle && self->appender->db != NULL);
+      if (!has_more && self->is_settled && self->appender->db != NULL)
+        sqlite3_db_release_memory (self->appender->db);
+    }
+
+  leave_in_order (self);
+
+  return NULL;
+}
+
+/* Starts the thread and waits until it has opened the database; tells what it found there. */
+gboolean
+belfry_sqlite_writer_start (BelfrySqliteWriter  *self,
+                            BelfrySqliteState   *state,
+                            GArray             **changes,
+                            GError             **error)
+{
+  g_autoptr(GMutexLocker) locker = NULL;
+
+  self->thread = g_thread_new ("belfry-writer", writer_thread, self);
+
+  locker = g_mutex_locker_new (&self->lock);
+  while (!self->is_started)
+    g_cond_wait (&self->started, &self->lock);
+
+  if (self->start_error != NULL)
+    {
+      g_clear_pointer (&locker, g_mutex_locker_free);
+      g_thread_join (g_steal_pointer (&self->thread));
+      g_propagate_error (error, g_steal_pointer (&self->start_error));
+      return FALSE;
+    }
+
+  *state = self->start_state;
+  *changes = g_steal_pointer (&self->start_changes);
+
+  return TRUE;
+}
+
+void
+belfry_sqlite_writer_push (BelfrySqliteWriter *self,
+                           BelfrySqliteJob    *job)
+{
+  g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+
+  g_queue_push_tail (&self->jobs, job);
+  g_cond_signal (&self->wake);
+}
+
+GQueue *
+belfry_sqlite_writer_take_outcomes (BelfrySqliteWriter *self)
+{
+  g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+  GQueue *outcomes = self->outcomes;
+
+  self->outcomes = g_queue_new ();
+
+  return outcomes;
+}
+
+void
+belfry_sqlite_writer_get_gauges (BelfrySqliteWriter *self,
+                                 BelfrySqliteGauges *gauges)
+{
+  g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+
+  *gauges = self->gauges;
+}
+
+/* Finishes all that was pushed, then ends the thread. */
+void
+belfry_sqlite_writer_stop (BelfrySqliteWriter *self)
+{
+  if (self->thread == NULL)
+    return;
+
+  g_mutex_lock (&self->lock);
+  self->is_stopping = TRUE;
+  g_cond_signal (&self->wake);
+  g_mutex_unlock (&self->lock);
+
+  g_thread_join (g_steal_pointer (&self->thread));
+}

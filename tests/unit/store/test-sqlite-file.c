@@ -1,0 +1,582 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * Copyright 2026 The Belfry authors */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <glib/gstdio.h>
+#include <sqlite3.h>
+
+#include "belfry-store-lock-private.h"
+#include "store-fixture.h"
+
+#define HEADER_USER_VERSION 60
+
+static int
+compare_lines (gconstpointer a,
+               gconstpointer b)
+{
+  return strcmp (*(const char *const *) a, *(const char *const *) b);
+}
+
+/* Names and contents of a folder as one text; without what a store that has the database open shares with itself. */
+static char *
+describe_folder (const char *folder)
+{
+  g_autoptr(GDir) dir = g_dir_open (folder, 0, NULL);
+  g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func (g_free);
+  const char *name;
+
+  while ((name = g_dir_read_name (dir)) != NULL)
+    {
+      g_autofree char *path = g_build_filename (folder, name, NULL);
+      g_autofree char *contents = NULL, *checksum = NULL;
+      gsize length = 0;
+
+      if (g_str_has_suffix (name, "-shm"))
+        continue;
+      if (!g_file_get_contents (path, &contents, &length, NULL))
+        contents = g_strdup ("");
+      checksum = g_compute_checksum_for_data (G_CHECKSUM_SHA256, (const guchar *) contents, length);
+      g_ptr_array_add (lines, g_strconcat (name, " ", checksum, NULL));
+    }
+  g_ptr_array_sort (lines, compare_lines);
+  g_ptr_array_add (lines, NULL);
+
+  return g_strjoinv ("\n", (char **) lines->pdata);
+}
+
+static void
+assert_refused (Fixture *fixture)
+{
+  g_autofree char *before = describe_folder (fixture->folder), *after = NULL;
+  g_autoptr(BelfrySqliteStore) store = belfry_sqlite_store_new (fixture->path);
+  g_autoptr(GError) error = NULL;
+
+  g_assert_false (belfry_sqlite_store_open (store, NULL, &error));
+  g_assert_error (error, BELFRY_ERROR, BELFRY_ERROR_REFUSED);
+  g_assert_nonnull (strstr (error->message, fixture->path));
+  g_test_message ("%s", error->message);
+  after = describe_folder (fixture->folder);
+  g_assert_cmpstr (before, ==, after);
+}
+
+static void
+run_sql (const char *path,
+         const char *sql)
+{
+  sqlite3 *db = NULL;
+  char *message = NULL;
+
+  g_assert_cmpint (sqlite3_open (path, &db), ==, SQLITE_OK);
+  sqlite3_exec (db, sql, NULL, NULL, &message);
+  g_assert_cmpstr (message, ==, NULL);
+  sqlite3_close (db);
+}
+
+static void
+test_refuses_foreign_files (void)
+{
+  static const char *const contents[] = { "x", "SQLite format 3", "This is no database at all, but a letter to a friend." };
+  Fixture fixture;
+
+  g_test_summary ("A file that is no database of ours stays byte for byte as it is, with nothing beside it");
+  fixture_set_up (&fixture);
+  for (guint i = 0; i < G_N_ELEMENTS (contents); i++)
+    {
+      g_assert_true (g_file_set_contents (fixture.path, contents[i], -1, NULL));
+      assert_refused (&fixture);
+    }
+
+  g_unlink (fixture.path);
+  run_sql (fixture.path, "CREATE TABLE t (a); INSERT INTO t VALUES (1)");
+  assert_refused (&fixture);
+  run_sql (fixture.path, "PRAGMA journal_mode = WAL; INSERT INTO t VALUES (2)");
+  assert_refused (&fixture);
+
+  g_unlink (fixture.path);
+  g_assert_no_errno (g_mkdir (fixture.path, 0700));
+  assert_refused (&fixture);
+
+  fixture_tear_down (&fixture);
+}
+
+static void
+test_refuses_newer_version (void)
+{
+  Fixture fixture;
+  g_autofree char *contents = NULL;
+  gsize length;
+
+  fixture_set_up (&fixture);
+  fixture_open (&fixture);
+  fixture_close (&fixture);
+
+  g_assert_true (g_file_get_contents (fixture.path, &contents, &length, NULL));
+  contents[HEADER_USER_VERSION + 3] = BELFRY_SQLITE_USER_VERSION + 1;
+  g_assert_true (g_file_set_contents (fixture.path, contents, (gssize) length, NULL));
+  assert_refused (&fixture);
+
+  fixture_tear_down (&fixture);
+}
+
+static void
+test_refuses_read_only_file (void)
+{
+  Fixture fixture;
+
+  fixture_set_up (&fixture);
+  fixture_open (&fixture);
+  fixture_close (&fixture);
+  g_assert_no_errno (g_chmod (fixture.path, 0400));
+  assert_refused (&fixture);
+  g_assert_no_errno (g_chmod (fixture.path, 0600));
+  fixture_open (&fixture);
+  fixture_tear_down (&fixture);
+}
+
+static void
+test_refuses_names_that_are_no_files (void)
+{
+  static const char *const paths[] = { "", ":memory:", "file:x?mode=memory" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (paths); i++)
+    {
+      g_autoptr(BelfrySqliteStore) store = belfry_sqlite_store_new (paths[i]);
+      g_autoptr(GError) error = NULL;
+
+      g_assert_false (belfry_sqlite_store_open (store, NULL, &error));
+      g_assert_error (error, BELFRY_ERROR, BELFRY_ERROR_REFUSED);
+    }
+}
+
+static void
+test_refuses_second_store (void)
+{
+  Fixture fixture;
+
+  fixture_set_up (&fixture);
+  fixture_open (&fixture);
+  append_many (fixture.store, 3, NULL);
+  assert_refused (&fixture);
+  append_many (fixture.store, 3, NULL);
+  fixture_tear_down (&fixture);
+}
+
+static void
+hold_lock (const char *path,
+           int         ready)
+{
+  if (belfry_store_lock_take (path, NULL) != NULL && write (ready, "!", 1) == 1)
+    for (;;)
+      pause ();
+  _exit (1);
+}
+
+static void
+test_refuses_file_of_another_process (void)
+{
+  Fixture fixture;
+  int ends[2];
+  char mark;
+  pid_t pid;
+
+  g_test_summary ("While another process has the database it is refused; when that is killed it is free");
+  fixture_set_up (&fixture);
+  fixture_open (&fixture);
+  append_many (fixture.store, 3, NULL);
+  fixture_close (&fixture);
+
+  g_assert_no_errno (pipe (ends));
+  pid = fork ();
+  g_assert_cmpint (pid, >=, 0);
+  if (pid == 0)
+    hold_lock (fixture.path, ends[1]);
+  g_assert_cmpint (read (ends[0], &mark, 1), ==, 1);
+
+  assert_refused (&fixture);
+  g_assert_no_errno (kill (pid, SIGKILL));
+  g_assert_cmpint (waitpid (pid, NULL, 0), ==, pid);
+  fixture_open (&fixture);
+  append_many (fixture.store, 1, NULL);
+
+  close (ends[0]);
+  close (ends[1]);
+  fixture_tear_down (&fixture);
+}
+
+static void
+test_makes_folders (void)
+{
+  Fixture fixture;
+  g_autofree char *deep_folder = NULL, *shallow_folder = NULL;
+  struct stat status;
+
+  g_test_summary ("The file has mode 0600, folders that are made for it 0700; what an interrupted creation left does no harm");
+  fixture_set_up (&fixture);
+  shallow_folder = g_build_filename (fixture.folder, "a", NULL);
+  deep_folder = g_build_filename (shallow_folder, "b", NULL);
+  g_free (fixture.path);
+  fixture.path = g_build_filename (deep_folder, "events.db", NULL);
+  fixture_open (&fixture);
+  g_assert_no_errno (stat (fixture.path, &status));
+  g_assert_cmpuint (status.st_mode & 07777, ==, 0600);
+  g_assert_no_errno (stat (deep_folder, &status));
+  g_assert_cmpuint (status.st_mode & 07777, ==, 0700);
+  g_assert_no_errno (stat (shallow_folder, &status));
+  g_assert_cmpuint (status.st_mode & 07777, ==, 0700);
+  fixture_close (&fixture);
+
+  g_assert_no_errno (g_unlink (fixture.path));
+  {
+    g_autofree char *left_over = g_strconcat (fixture.path, ".new", NULL);
+
+    g_assert_true (g_file_set_contents (left_over, "half a database", -1, NULL));
+  }
+  fixture_open (&fixture);
+  append_many (fixture.store, 1, NULL);
+  fixture_close (&fixture);
+
+  /* An empty file is a reserved name. */
+  g_assert_true (g_file_set_contents (fixture.path, "", 0, NULL));
+  fixture_open (&fixture);
+  append_many (fixture.store, 1, NULL);
+
+  fixture_tear_down (&fixture);
+}
+
+static void
+test_verify_finds_damage (void)
+{
+  static const char *const damages[] = {
+    "UPDATE event_type SET count = count + 1",
+    "DELETE FROM event WHERE position = 50",
+    "DELETE FROM by_session WHERE position = 50",
+    "DELETE FROM by_type WHERE position = 50",
+    "INSERT INTO by_user VALUES ('u', 50)",
+    "UPDATE event SET accepted = 1 WHERE position = 50",
+    "UPDATE event SET type = 77 WHERE position = 50",
+    "UPDATE state SET next_position = 50",
+    "UPDATE state SET floor = 50",
+    "DELETE FROM state",
+    "INSERT INTO skipped VALUES (50, 60)",
+  };
+  Fixture fixture;
+  g_autofree char *contents = NULL;
+  gsize length;
+
+  fixture_set_up (&fixture);
+  fixture.is_busy = TRUE;
+  fixture_open (&fixture);
+  for (guint i = 0; i < 10; i++)
+    append_many (fixture.store, 10, "s");
+  fixture_close (&fixture);
+  fixture_verify (&fixture);
+  g_assert_true (g_file_get_contents (fixture.path, &contents, &length, NULL));
+
+  for (guint i = 0; i < G_N_ELEMENTS (damages); i++)
+    {
+      g_autoptr(GError) error = NULL;
+
+      g_assert_true (g_file_set_contents (fixture.path, contents, (gssize) length, NULL));
+      run_sql (fixture.path, damages[i]);
+      g_assert_false (belfry_sqlite_store_verify_file (fixture.path, NULL, &error));
+      g_assert_error (error, BELFRY_ERROR, BELFRY_ERROR_CORRUPT);
+      g_test_message ("%s", error->message);
+    }
+
+  fixture_tear_down (&fixture);
+}
+
+static void
+test_verify_finds_broken_pages (void)
+{
+  Fixture fixture;
+  g_autofree char *contents = NULL;
+  g_autoptr(GError) error = NULL;
+  gsize length;
+
+  fixture_set_up (&fixture);
+  fixture_open (&fixture);
+  append_many (fixture.store, 1000, "s");
+  fixture_close (&fixture);
+  g_assert_true (g_file_get_contents (fixture.path, &contents, &length, NULL));
+  memset (contents + 3 * BELFRY_SQLITE_PAGE_SIZE, 0x55, length - 3 * BELFRY_SQLITE_PAGE_SIZE);
+  g_assert_true (g_file_set_contents (fixture.path, contents, (gssize) length, NULL));
+  g_assert_false (belfry_sqlite_store_verify_file (fixture.path, NULL, &error));
+  g_assert_error (error, BELFRY_ERROR, BELFRY_ERROR_CORRUPT);
+
+  fixture_tear_down (&fixture);
+}
+
+static void
+test_backup_beside_a_live_store (void)
+{
+  Fixture fixture, copy;
+  g_autoptr(GPtrArray) events = NULL;
+  g_autoptr(GError) error = NULL;
+  struct stat status;
+  guint64 n_before;
+
+  g_test_summary ("A backup of a store that goes on writing is whole, is private, and never replaces a file");
+  fixture_set_up (&fixture);
+  fixture_set_up (&copy);
+  fixture_open (&fixture);
+  append_many (fixture.store, 2000, "s");
+  n_before = fixture.committed->len;
+
+  for (guint i = 0; i < 20; i++)
+    {
+      g_autoptr(GPtrArray) more = g_ptr_array_new_with_free_func ((GDestroyNotify) belfry_event_unref);
+
+      g_ptr_array_add (more, make_event ("timer_tick", NULL, NULL, NULL));
+      belfry_event_store_append_async (BELFRY_EVENT_STORE (fixture.store), more, NULL, NULL, NULL);
+    }
+  g_assert_true (belfry_sqlite_store_backup_file (fixture.path, copy.path, NULL, &error));
+  g_assert_no_error (error);
+  g_assert_no_errno (stat (copy.path, &status));
+  g_assert_cmpuint (status.st_mode & 07777, ==, 0600);
+  g_assert_false (belfry_sqlite_store_backup_file (fixture.path, copy.path, NULL, &error));
+  g_assert_error (error, BELFRY_ERROR, BELFRY_ERROR_REFUSED);
+
+  fixture_verify (&copy);
+  fixture_open (&copy);
+  events = query (copy.store, NULL, G_MININT64, 0, 100000);
+  g_assert_cmpuint (events->len, >=, n_before);
+
+  fixture_tear_down (&copy);
+  fixture_tear_down (&fixture);
+}
+
+/* Asks another process, because a process never sees its own locks. */
+static gboolean
+is_locked (const char *path)
+{
+  int status;
+  pid_t pid = fork ();
+
+  g_assert_cmpint (pid, >=, 0);
+  if (pid == 0)
+    {
+      struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+      int fd = open (path, O_RDWR | O_CLOEXEC);
+
+      _exit (fd < 0 || fcntl (fd, F_GETLK, &lock) < 0 ? 2 : lock.l_type != F_UNLCK);
+    }
+  g_assert_cmpint (waitpid (pid, &status, 0), ==, pid);
+  g_assert_true (WIFEXITED (status) && WEXITSTATUS (status) <= 1);
+
+  return WEXITSTATUS (status) == 1;
+}
+
+static void
+test_tools_leave_locks (void)
+{
+  Fixture fixture;
+  g_autoptr(BelfrySqliteStore) second = NULL;
+  g_autofree char *backup_path = NULL;
+  g_autoptr(GError) error = NULL;
+
+  g_test_summary ("No look at the file takes the locks of an open store away: others would delete its write-ahead log");
+  fixture_set_up (&fixture);
+  backup_path = g_build_filename (fixture.folder, "backup.db", NULL);
+  fixture_open (&fixture);
+  append_many (fixture.store, 3, NULL);
+  g_assert_true (is_locked (fixture.path));
+
+  second = belfry_sqlite_store_new (fixture.path);
+  g_assert_false (belfry_sqlite_store_open (second, NULL, &error));
+  g_assert_error (error, BELFRY_ERROR, BELFRY_ERROR_REFUSED);
+  g_clear_error (&error);
+  g_assert_true (is_locked (fixture.path));
+  g_assert_true (belfry_sqlite_store_verify_file (fixture.path, NULL, &error));
+  g_assert_no_error (error);
+  g_assert_true (is_locked (fixture.path));
+  g_assert_true (belfry_sqlite_store_backup_file (fixture.path, backup_path, NULL, &error));
+  g_assert_no_error (error);
+  g_assert_true (is_locked (fixture.path));
+
+  fixture_close (&fixture);
+  g_assert_false (is_locked (fixture.path));
+  fixture_tear_down (&fixture);
+}
+
+static void
+test_restore_twice (void)
+{
+  Fixture fixture;
+  g_autofree char *backup_path = NULL;
+  g_autoptr(GError) error = NULL;
+  guint64 first_position;
+
+  g_test_summary ("The same backup put in place twice never gives out a position twice");
+  fixture_set_up (&fixture);
+  backup_path = g_build_filename (fixture.folder, "backup.db", NULL);
+  fixture_open (&fixture);
+  g_assert_true (belfry_sqlite_store_backup_file (fixture.path, backup_path, NULL, &error));
+  fixture_close (&fixture);
+
+  g_assert_true (belfry_sqlite_store_restore_file (backup_path, fixture.path, TRUE, NULL, &error));
+  fixture_open (&fixture);
+  append_many (fixture.store, 5, NULL);
+  first_position = belfry_event_store_get_last_position (BELFRY_EVENT_STORE (fixture.store));
+  fixture_close (&fixture);
+
+  g_assert_true (belfry_sqlite_store_restore_file (backup_path, fixture.path, TRUE, NULL, &error));
+  g_assert_no_error (error);
+  fixture_open (&fixture);
+  append_many (fixture.store, 1, NULL);
+  g_assert_cmpuint (belfry_event_store_get_last_position (BELFRY_EVENT_STORE (fixture.store)), >, first_position);
+  fixture_verify (&fixture);
+  fixture_tear_down (&fixture);
+}
+
+static void
+test_restore_jumps_ahead (void)
+{
+  Fixture fixture;
+  g_autofree char *backup_path = NULL;
+  g_autoptr(BelfryLogPage) page = NULL, tail_page = NULL;
+  g_autoptr(BelfryStoreStats) stats = NULL;
+  g_autoptr(BelfryEvent) found = NULL;
+  g_autoptr(GError) error = NULL;
+  guint64 log_id, lost_position;
+
+  g_test_summary ("A restored backup is another log: new identity, positions that were never used, the old events under their ids");
+  fixture_set_up (&fixture);
+  backup_path = g_build_filename (fixture.folder, "backup.db", NULL);
+  fixture_open (&fixture);
+  log_id = belfry_event_store_get_log_id (BELFRY_EVENT_STORE (fixture.store));
+  append_many (fixture.store, 10, "s");
+  g_assert_true (belfry_sqlite_store_backup_file (fixture.path, backup_path, NULL, &error));
+  append_many (fixture.store, 10, "s");
+  lost_position = 20;
+
+  g_assert_false (belfry_sqlite_store_restore_file (backup_path, fixture.path, FALSE, NULL, &error));
+  g_assert_error (error, BELFRY_ERROR, BELFRY_ERROR_REFUSED);
+  g_clear_error (&error);
+  g_assert_false (belfry_sqlite_store_restore_file (backup_path, fixture.path, TRUE, NULL, &error));
+  g_assert_error (error, BELFRY_ERROR, BELFRY_ERROR_REFUSED);
+  g_clear_error (&error);
+
+  fixture_close (&fixture);
+  g_assert_no_errno (g_chmod (backup_path, 0400));
+  g_assert_true (belfry_sqlite_store_restore_file (backup_path, fixture.path, TRUE, NULL, &error));
+  g_assert_no_error (error);
+  fixture_verify (&fixture);
+
+  fixture_open (&fixture);
+  g_assert_cmpuint (belfry_event_store_get_log_id (BELFRY_EVENT_STORE (fixture.store)), !=, log_id);
+  g_assert_cmpuint (belfry_event_store_get_last_position (BELFRY_EVENT_STORE (fixture.store)), >, lost_position);
+  found = look_up (fixture.store, belfry_event_get_id (g_ptr_array_index (fixture.committed, 9)), &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (belfry_event_get_position (found), ==, 10);
+  append_many (fixture.store, 1, "s");
+  g_assert_cmpuint (belfry_event_get_position (g_ptr_array_index (fixture.committed, 20)), >, lost_position);
+
+  stats = get_stats (fixture.store);
+  g_assert_cmpuint (stats->total_events, ==, 11);
+  g_assert_cmpuint (stats->events_last_hour, ==, 11);
+  page = read_page (fixture.store, NULL, 0, G_MAXUINT64, 100, G_MAXSIZE);
+  g_assert_cmpuint (page->events->len, ==, 11);
+  g_assert_cmpuint (page->next, ==, belfry_event_store_get_last_position (BELFRY_EVENT_STORE (fixture.store)));
+  g_assert_cmpuint (delete_before (fixture.store, G_MAXINT64), ==, 11);
+  tail_page = read_page (fixture.store, NULL, 0, G_MAXUINT64, 100, G_MAXSIZE);
+  g_assert_cmpuint (tail_page->lost, ==, 11);
+  fixture_verify (&fixture);
+
+  fixture_tear_down (&fixture);
+}
+
+static void
+test_restore_refuses_what_is_not_ours (void)
+{
+  Fixture fixture;
+  g_autofree char *backup_path = NULL;
+  g_autoptr(GError) error = NULL;
+
+  fixture_set_up (&fixture);
+  backup_path = g_build_filename (fixture.folder, "backup.db", NULL);
+  g_assert_false (belfry_sqlite_store_restore_file (backup_path, fixture.path, TRUE, NULL, &error));
+  g_assert_error (error, BELFRY_ERROR, BELFRY_ERROR_NOT_FOUND);
+  g_clear_error (&error);
+  g_assert_true (g_file_set_contents (backup_path, "garbage", -1, NULL));
+  g_assert_false (belfry_sqlite_store_restore_file (backup_path, fixture.path, TRUE, NULL, &error));
+  g_assert_error (error, BELFRY_ERROR, BELFRY_ERROR_REFUSED);
+  g_assert_false (g_file_test (fixture.path, G_FILE_TEST_EXISTS));
+  g_clear_error (&error);
+
+  g_unlink (backup_path);
+  fixture_open (&fixture);
+  fixture_close (&fixture);
+  g_assert_true (belfry_sqlite_store_backup_file (fixture.path, backup_path, NULL, &error));
+  g_assert_true (g_file_set_contents (fixture.path, "a letter", -1, NULL));
+  g_assert_false (belfry_sqlite_store_restore_file (backup_path, fixture.path, TRUE, NULL, &error));
+  g_assert_error (error, BELFRY_ERROR, BELFRY_ERROR_REFUSED);
+
+  fixture_tear_down (&fixture);
+}
+
+static void
+test_opens_version_1 (void)
+{
+  Fixture fixture;
+  g_autofree char *sql = NULL;
+  g_autoptr(GPtrArray) events = NULL;
+  g_autoptr(BelfryEvent) found = NULL;
+  g_autoptr(BelfryStoreStats) stats = NULL;
+  g_autoptr(BelfryFilter) filter = belfry_filter_new (NULL, "session-1", NULL);
+  g_autoptr(GError) error = NULL;
+
+  g_test_summary ("A database that version 1 of the format left is read and written");
+  fixture_set_up (&fixture);
+  g_assert_true (g_file_get_contents (BELFRY_TEST_FOLDER "/database-v1.sql", &sql, NULL, NULL));
+  run_sql (fixture.path, sql);
+  fixture_verify (&fixture);
+
+  fixture_open (&fixture);
+  g_assert_cmpuint (belfry_event_store_get_floor (BELFRY_EVENT_STORE (fixture.store)), ==, 11);
+  g_assert_cmpuint (belfry_event_store_get_last_position (BELFRY_EVENT_STORE (fixture.store)), ==, 60);
+  found = look_up (fixture.store, "evt_eae3a74822b8", &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (belfry_event_get_position (found), ==, 42);
+  events = query (fixture.store, filter, G_MININT64, 0, 100);
+  g_assert_cmpuint (events->len, ==, 9);
+  stats = get_stats (fixture.store);
+  g_assert_cmpuint (stats->total_events, ==, 50);
+  append_many (fixture.store, 5, "session-1");
+  fixture_close (&fixture);
+  fixture_verify (&fixture);
+
+  fixture_tear_down (&fixture);
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  g_test_init (&argc, &argv, G_TEST_OPTION_ISOLATE_DIRS, NULL);
+
+  g_test_add_func ("/sqlite-file/refuses/foreign-files", test_refuses_foreign_files);
+  g_test_add_func ("/sqlite-file/refuses/newer-version", test_refuses_newer_version);
+  g_test_add_func ("/sqlite-file/refuses/read-only-file", test_refuses_read_only_file);
+  g_test_add_func ("/sqlite-file/refuses/names-that-are-no-files", test_refuses_names_that_are_no_files);
+  g_test_add_func ("/sqlite-file/refuses/second-store", test_refuses_second_store);
+  g_test_add_func ("/sqlite-file/refuses/file-of-another-process", test_refuses_file_of_another_process);
+  g_test_add_func ("/sqlite-file/makes-folders", test_makes_folders);
+  g_test_add_func ("/sqlite-file/verify/finds-damage", test_verify_finds_damage);
+  g_test_add_func ("/sqlite-file/verify/finds-broken-pages", test_verify_finds_broken_pages);
+  g_test_add_func ("/sqlite-file/backup/beside-a-live-store", test_backup_beside_a_live_store);
+  g_test_add_func ("/sqlite-file/leaves-locks", test_tools_leave_locks);
+  g_test_add_func ("/sqlite-file/restore/twice", test_restore_twice);
+  g_test_add_func ("/sqlite-file/restore/jumps-ahead", test_restore_jumps_ahead);
+  g_test_add_func ("/sqlite-file/restore/refuses-what-is-not-ours", test_restore_refuses_what_is_not_ours);
+  g_test_add_func ("/sqlite-file/opens-version-1", test_opens_version_1);
+
+  return g_test_run ();
+}
