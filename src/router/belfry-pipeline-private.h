@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * Copyright 2026 The Belfry authors */
+#pragma once
+
+#include "belfry-pipeline.h"
+#include "belfry-retention-private.h"
+
+G_BEGIN_DECLS
+
+/* For C doors on the hot path: no task for each event. Exactly one call of func, on the home
+ * context, later, never from inside publish; event is sealed when error is NULL. Calls come in the
+ * order of the publishes. */
+typedef void (*BelfryPublishFunc) (BelfryEvent *event, const GError *error, gpointer user_data);
+
+/* FALSE with error when the bytes are no valid event (func is not called then). */
+gboolean belfry_pipeline_publish_json (BelfryPipeline *self, const char *json, gssize length,
+                                       BelfryPublishFunc func, gpointer user_data, GError **error);
+
+/* The same for an event that is valid already and was never published; takes over the reference. */
+void belfry_pipeline_publish_event (BelfryPipeline *self, BelfryEvent *event,
+                                    BelfryPublishFunc func, gpointer user_data);
+
+/* For tests: what looks after retention-usec. */
+BelfryRetention *belfry_pipeline_peek_retention (BelfryPipeline *self);
+
+G_END_DECLS
