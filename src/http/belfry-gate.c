@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * Copyright 2026 The Belfry authors */
+#include "belfry-gate-private.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+#include "belfry-http-stream-private.h"
+#include "belfry-refusal-private.h"
+#include "belfry-server-private.h"
+
+/* A request passes three places. When its headers are there it is given its route, its key is looked at,
+ * and what is too large is turned away; doors that take the connection for themselves (WebSocket,
+ * Server-Sent Events) do so here. When its body is there the function of the route is called. When it is
+ * answered the connection goes on to the next one. */
+
+static const char bad_request[] = "{\"detail\": \"Bad Request\"}";
+
+struct _BelfryGate
+{
+  BelfryServer     *server;      /* borrowed; owns the gate */
+  SoupServer       *soup;        /* owned */
+  BelfryHttpPoller *poller;      /* owned reference */
+  GBytes           *lines;       /* owned; the security headers; NULL before the first connection */
+  BelfryRouteTable *routes;      /* owned */
+  GSocket          *far_end;     /* owned; of a socket pair on which nothing ever comes */
+  GHashTable       *early;       /* owned; SoupServerMessage -> BelfryRequest (owned), between headers and body */
+  GHashTable       *in_work;     /* owned; SoupServerMessage, from the body to the end of the answer */
+  GHashTable       *requests;    /* owned; every BelfryRequest alive, borrowed */
+  BelfryGateTally   tally;
+};
+
+static BelfryHttpStream *
+find_stream (SoupServerMessage *message)
+{
+  return belfry_http_stream_find (soup_server_message_get_remote_address (message));
+}
+
+/* libsoup collects a body also when the answer is known: when the request was not to its own taste, we have
+ * not even seen it. */
+static void
+on_body_chunk (SoupServerMessage *message,
+               GBytes            *chunk,
+               BelfryGate        *self)
+{
+  SoupMessageBody *body = soup_server_message_get_request_body (message);
+  BelfryRequest *request = g_hash_table_lookup (self->early, message);
+
+  if ((guint64) body->length <= belfry_server_get_max_body_bytes (self->server))
+    return;
+  if (request == NULL)
+    {
+      g_autoptr(GIOStream) stream = soup_server_message_steal_connection (message);
+
+      if (stream != NULL)
+        g_io_stream_close_async (stream, G_PRIORITY_DEFAULT, NULL, NULL, NULL);
+      return;
+    }
+
+  self->tally.too_large++;
+  belfry_refuse_and_close (request, belfry_server_get_stopping (self->server), 413, "Request body too large");
+  g_hash_table_remove (self->early, message);
+}
+
+/* What libsoup answers by itself, a request that cannot be parsed, goes out without asking us again: its
+ * body lies ready from the start, and is taken away when the headers turn out to be good. */
+static void
+on_request_started (SoupServer        *soup,
+                    SoupServerMessage *message,
+                    BelfryGate        *self)
+{
+  BelfryHttpStream *stream = find_stream (message);
+
+  if (stream != NULL)
+    belfry_http_stream_begin_request (stream);
+  soup_message_headers_append (soup_server_message_get_response_headers (message), "Content-Type",
+                               "application/json");
+  soup_message_body_append (soup_server_message_get_response_body (message), SOUP_MEMORY_STATIC, bad_request,
+                            strlen (bad_request));
+  g_signal_connect (message, "got-chunk", G_CALLBACK (on_body_chunk), self);
+}
+
+static void
+on_request_gone (SoupServer        *soup,
+                 SoupServerMessage *message,
+                 BelfryGate        *self)
+{
+  BelfryHttpStream *stream = find_stream (message);
+
+  if (stream != NULL)
+    belfry_http_stream_end_request (stream);
+  g_hash_table_remove (self->early, message);
+  if (g_hash_table_remove (self->in_work, message))
+    belfry_server_request_done (self->server);
+}
+
+/* FALSE when the request got its answer here. */
+static gboolean
+check_size (BelfryGate    *self,
+            BelfryRequest *request)
+{
+  SoupServerMessage *message = belfry_request_get_message (request);
+  SoupMessageHeaders *headers = soup_server_message_get_request_headers (message);
+  SoupEncoding encoding = soup_message_headers_get_encoding (headers);
+
+  if (encoding == SOUP_ENCODING_CONTENT_LENGTH
+      && (guint64) soup_message_headers_get_content_length (headers) > belfry_server_get_max_body_bytes (self->server))
+    {
+      self->tally.too_large++;
+      belfry_refuse_and_close (request, belfry_server_get_stopping (self->server), 413, "Request body too large");
+      return FALSE;
+    }
+
+  return TRUE;
+}
+
+static void
+refuse (BelfryGate    *self,
+        BelfryRequest *request,
+        guint          status,
+        const char    *detail)
+{
+  belfry_refuse (request, belfry_server_get_stopping (self->server), status, detail);
+}
+
+static gboolean
+find_route (BelfryGate        *self,
+            BelfryRequest     *request,
+            SoupServerMessage *message)
+{
+  g_auto(BelfryRouteMatch) match = { 0 };
+
+  belfry_route_table_match (self->routes, soup_server_message_get_method (message),
+                            g_uri_get_path (soup_server_message_get_uri (message)), &match);
+  if (match.route == NULL && match.path_known)
+    {
+      belfry_request_set_response_header (request, "Allow", match.allow);
+      refuse (self, request, 405, "Method Not Allowed");
+      return FALSE;
+    }
+  if (match.route == NULL)
+    {
+      refuse (self, request, 404, "Not Found");
+      return FALSE;
+    }
+
+  belfry_request_take_match (request, &match);
+  return TRUE;
+}
+
+static void
+on_headers (SoupServer        *soup,
+            SoupServerMessage *message,
+            const char        *path,
+            GHashTable        *query,
+            gpointer           user_data)
+{
+  BelfryGate *self = user_data;
+  g_autoptr(BelfryRequest) request = belfry_request_new (self->server, message);
+  g_autoptr(GError) error = NULL;
+  const BelfryRoute *route;
+
+  self->tally.requests++;
+  soup_message_body_truncate (soup_server_message_get_response_body (message));
+  g_hash_table_add (self->requests, request);
+  /* We serve no parts; libsoup would cut them out of an answer by itself. */
+  soup_message_headers_remove (soup_server_message_get_request_headers (message), "Range");
+
+  if (!find_route (self, request, message))
+    return;
+
+  route = belfry_request_get_route (request);
+  if (!belfry_request_parse_query (request, &error))
+    {
+      refuse (self, request, 400, error->message);
+      return;
+    }
+  if (!(route->flags & (BELFRY_ROUTE_OPEN | BELFRY_ROUTE_EARLY))
+      && !belfry_server_accepts_key (self->server, request, FALSE))
+    {
+      self->tally.unauthorized++;
+      refuse (self, request, 401, "Invalid or missing API key");
+      return;
+    }
+  if (!check_size (self, request))
+    return;
+
+  if (route->flags & BELFRY_ROUTE_EARLY)
+    route->func (self->server, request, route->user_data);
+  else
+    g_hash_table_insert (self->early, message, g_steal_pointer (&request));
+}
+
+static void
+on_body (SoupServer        *soup,
+         SoupServerMessage *message,
+         const char        *path,
+         GHashTable        *query,
+         gpointer           user_data)
+{
+  BelfryGate *self = user_data;
+  g_autoptr(BelfryRequest) request = NULL;
+  const BelfryRoute *route;
+
+  if (!g_hash_table_steal_extended (self->early, message, NULL, (gpointer *) &request))
+    return;
+
+  g_hash_table_add (self->in_work, message);
+  belfry_request_take_body (request);
+  route = belfry_request_get_route (request);
+  route->func (self->server, request, route->user_data);
+  if (!belfry_request_is_answered (request))
+    belfry_request_wait (request);
+}
+
+/* libsoup keeps connections alive only while it has a listener of its own. It gets one end of a socket
+ * pair, on which nothing ever comes: nobody can reach that. */
+static void
+give_silent_listener (BelfryGate *self)
+{
+  g_autoptr(GSocket) silent = NULL;
+  int pair[2];
+
+  if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0)
+    return;
+
+  silent = g_socket_new_from_fd (pair[0], NULL);
+  self->far_end = g_socket_new_from_fd (pair[1], NULL);
+  soup_server_listen_socket (self->soup, silent, 0, NULL);
+}
+
+BelfryGate *
+belfry_gate_new (BelfryServer *server)
+{
+  BelfryGate *self = g_new0 (BelfryGate, 1);
+
+  self->server = server;
+  self->soup = soup_server_new ("raw-paths", TRUE, NULL);
+  self->poller = belfry_http_poller_new ();
+  self->routes = belfry_route_table_new ();
+  self->early = g_hash_table_new_full (NULL, NULL, NULL, g_object_unref);
+  self->in_work = g_hash_table_new (NULL, NULL);
+  self->requests = g_hash_table_new (NULL, NULL);
+
+  soup_server_add_early_handler (self->soup, NULL, on_headers, self, NULL);
+  soup_server_add_handler (self->soup, NULL, on_body, self, NULL);
+  g_signal_connect (self->soup, "request-started", G_CALLBACK (on_request_started), self);
+  g_signal_connect (self->soup, "request-finished", G_CALLBACK (on_request_gone), self);
+  g_signal_connect (self->soup, "request-aborted", G_CALLBACK (on_request_gone), self);
+  give_silent_listener (self);
+  return self;
+}
+
+/* Whoever still has a request in hand finds that its answer goes nowhere. */
+static void
+detach_requests (BelfryGate *self)
+{
+  GHashTableIter iter;
+  gpointer request;
+
+  g_hash_table_iter_init (&iter, self->requests);
+  while (g_hash_table_iter_next (&iter, &request, NULL))
+    belfry_request_detach (request);
+}
+
+void
+belfry_gate_close (BelfryGate *self)
+{
+  detach_requests (self);
+  g_hash_table_remove_all (self->early);
+  soup_server_disconnect (self->soup);
+  if (self->far_end != NULL)
+    g_socket_close (self->far_end, NULL);
+  g_clear_object (&self->far_end);
+}
+
+void
+belfry_gate_free (BelfryGate *self)
+{
+  belfry_gate_close (self);
+  g_signal_handlers_disconnect_by_data (self->soup, self);
+  soup_server_remove_handler (self->soup, NULL);
+  g_clear_object (&self->soup);
+  g_clear_pointer (&self->poller, belfry_http_poller_unref);
+  g_clear_pointer (&self->lines, g_bytes_unref);
+  g_clear_pointer (&self->routes, belfry_route_table_free);
+  g_clear_pointer (&self->early, g_hash_table_unref);
+  g_clear_pointer (&self->in_work, g_hash_table_unref);
+  g_clear_pointer (&self->requests, g_hash_table_unref);
+  g_free (self);
+}
+
+static GBytes *
+ensure_lines (BelfryGate *self)
+{
+  if (self->lines == NULL)
+    self->lines = belfry_security_lines_new (belfry_server_is_over_tls (self->server), NULL);
+
+  return self->lines;
+}
+
+void
+belfry_gate_take_connection (BelfryGate     *self,
+                             GIOStream      *stream,
+                             GSocketAddress *local,
+                             GSocketAddress *remote)
+{
+  g_autoptr(GIOStream) cover = belfry_http_stream_new (stream, self->poller, ensure_lines (self));
+  g_autoptr(GError) error = NULL;
+
+  belfry_http_stream_attach (BELFRY_HTTP_STREAM (cover), remote);
+  if (!soup_server_accept_iostream (self->soup, cover, local, remote, &error))
+    g_debug ("Could not take a connection: %s", error->message);
+}
+
+BelfryRouteTable *
+belfry_gate_get_routes (BelfryGate *self)
+{
+  return self->routes;
+}
+
+guint
+belfry_gate_get_n_in_work (BelfryGate *self)
+{
+  return g_hash_table_size (self->in_work);
+}
+
+void
+belfry_gate_forget_request (BelfryGate    *self,
+                            BelfryRequest *request)
+{
+  g_hash_table_remove (self->requests, request);
+}
+
+const BelfryGateTally *
+belfry_gate_get_tally (BelfryGate *self)
+{
+  return &self->tally;
+}

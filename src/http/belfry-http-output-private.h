@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * Copyright 2026 The Belfry authors */
+#pragma once
+
+#include "belfry-http-poller-private.h"
+
+G_BEGIN_DECLS
+
+#define BELFRY_TYPE_HTTP_OUTPUT (belfry_http_output_get_type ())
+
+/* What libsoup writes responses to. */
+G_DECLARE_FINAL_TYPE (BelfryHttpOutput, belfry_http_output, BELFRY, HTTP_OUTPUT, GFilterOutputStream)
+
+/* lines: what every head has below its first line. */
+GOutputStream *belfry_http_output_new             (GOutputStream *base, GBytes *lines);
+void           belfry_http_output_set_watch       (BelfryHttpOutput *self, BelfryHttpWatch *watch);
+/* What is written next is a head, or several of which all but the last are informational. */
+void           belfry_http_output_begin_response  (BelfryHttpOutput *self);
+/* The last of them has a body right behind it. */
+void           belfry_http_output_expect_body     (BelfryHttpOutput *self);
+/* Other lines, for this response only. */
+void           belfry_http_output_replace_lines   (BelfryHttpOutput *self, GBytes *lines);
+/* From here on it is not HTTP that goes through, or it is complete already. */
+void           belfry_http_output_stop_responding (BelfryHttpOutput *self);
+
+G_END_DECLS

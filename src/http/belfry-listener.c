@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * Copyright 2026 The Belfry authors */
+#include "belfry-listener-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <gio/gunixsocketaddress.h>
+#include <glib-unix.h>
+
+/* An accept loop of our own. libsoup's has a backlog of 10 and, once accept() fails (no descriptor left, a
+ * client that went away in the queue), never accepts again. Here a spare descriptor is kept: when there is
+ * no other left it is given up for long enough to take the connection and close it, so that the client
+ * learns of it and the queue does not stand still.
+ *
+ * With TLS the handshake comes first, and has its time; HTTP begins behind it. */
+
+#define BACKLOG               4096
+#define ACCEPTS_A_TURN        64
+#define PAUSE_MSEC            100
+#define HANDSHAKE_TIMEOUT_SEC 10
+
+/* Lives as long as a connection does, also when the listener is gone. */
+typedef struct
+{
+  gatomicrefcount refs;
+  guint           n_open;  /* atomic: a TLS handshake may drop the last reference on a thread of its own */
+} Census;
+
+struct _BelfryListener
+{
+  GTlsCertificate   *certificate;  /* owned; NULL: plain */
+  BelfryListenerFunc func;
+  gpointer           user_data;
+  GMainContext      *context;      /* owned; home */
+  GPtrArray         *sockets;      /* owned; GSocket, listening */
+  GPtrArray         *watches;      /* owned; GSource */
+  GSource           *pause;        /* owned; while accepting rests, else NULL */
+  GCancellable      *stopping;     /* owned */
+  Census            *census;       /* owned reference */
+  int                spare;        /* descriptor, or -1 */
+  guint64            accepted;
+  guint64            refused;
+};
+
+/* One TLS handshake under way. It holds nothing of the listener but a copy of whom to tell; stopping ends
+ * it first. */
+typedef struct
+{
+  BelfryListener *listener;  /* borrowed; valid unless stopping was cancelled */
+  GSocketAddress *local;     /* owned */
+  GSocketAddress *remote;    /* owned */
+  GCancellable   *stopping;  /* owned */
+  GCancellable   *deadline;  /* owned; cancelled by stopping or by time */
+  gulong          stopping_id;
+  GSource        *timeout;   /* owned */
+} Handshake;
+
+static void watch_sockets (BelfryListener *self);
+
+static void
+census_unref (Census *census)
+{
+  if (g_atomic_ref_count_dec (&census->refs))
+    g_free (census);
+}
+
+static void
+on_stream_gone (gpointer data,
+                GObject *where_it_was)
+{
+  Census *census = data;
+
+  g_atomic_int_add (&census->n_open, -1);
+  census_unref (census);
+}
+
+BelfryListener *
+belfry_listener_new (GTlsCertificate    *certificate,
+                     BelfryListenerFunc  func,
+                     gpointer            user_data)
+{
+  BelfryListener *self = g_new0 (BelfryListener, 1);
+
+  self->certificate = certificate != NULL ? g_object_ref (certificate) : NULL;
+  self->func = func;
+  self->user_data = user_data;
+  self->context = g_main_context_ref_thread_default ();
+  self->sockets = g_ptr_array_new_with_free_func (g_object_unref);
+  self->watches = g_ptr_array_new ();
+  self->stopping = g_cancellable_new ();
+  self->census = g_new0 (Census, 1);
+  g_atomic_ref_count_init (&self->census->refs);
+  self->spare = -1;
+  return self;
+}
+
+static void
+unwatch_sockets (BelfryListener *self)
+{
+  for (guint i = 0; i < self->watches->len; i++)
+    {
+      GSource *watch = g_ptr_array_index (self->watches, i);
+
+      g_source_destroy (watch);
+      g_source_unref (watch);
+    }
+  g_ptr_array_set_size (self->watches, 0);
+}
+
+void
+belfry_listener_stop (BelfryListener *self)
+{
+  g_cancellable_cancel (self->stopping);
+  unwatch_sockets (self);
+  if (self->pause != NULL)
+    g_source_destroy (self->pause);
+  g_clear_pointer (&self->pause, g_source_unref);
+  for (guint i = 0; i < self->sockets->len; i++)
+    g_socket_close (g_ptr_array_index (self->sockets, i), NULL);
+  g_ptr_array_set_size (self->sockets, 0);
+  if (self->spare >= 0)
+    close (self->spare);
+  self->spare = -1;
+}
+
+void
+belfry_listener_free (BelfryListener *self)
+{
+  belfry_listener_stop (self);
+  g_clear_object (&self->certificate);
+  g_clear_object (&self->stopping);
+  g_clear_pointer (&self->sockets, g_ptr_array_unref);
+  g_clear_pointer (&self->watches, g_ptr_array_unref);
+  g_clear_pointer (&self->context, g_main_context_unref);
+  g_clear_pointer (&self->census, census_unref);
+  g_free (self);
+}
+
+static void
+free_handshake (Handshake *handshake)
+{
+  g_cancellable_disconnect (handshake->stopping, handshake->stopping_id);
+  g_source_destroy (handshake->timeout);
+  g_source_unref (handshake->timeout);
+  g_object_unref (handshake->stopping);
+  g_object_unref (handshake->deadline);
+  g_object_unref (handshake->local);
+  g_object_unref (handshake->remote);
+  g_free (handshake);
+}
+
+static void
+handshake_cb (GObject      *source,
+              GAsyncResult *result,
+              gpointer      user_data)
+{
+  Handshake *handshake = user_data;
+  GIOStream *stream = G_IO_STREAM (source);
+
+  /* Why a peer's handshake failed is the peer's affair: it sees the connection close. */
+  if (!g_tls_connection_handshake_finish (G_TLS_CONNECTION (source), result, NULL)
+      || g_cancellable_is_cancelled (handshake->stopping))
+    g_io_stream_close_async (stream, G_PRIORITY_DEFAULT, NULL, NULL, NULL);
+  else
+    handshake->listener->func (stream, handshake->local, handshake->remote, handshake->listener->user_data);
+
+  free_handshake (handshake);
+}
+
+static void
+on_stopping (GCancellable *stopping,
+             GCancellable *deadline)
+{
+  g_cancellable_cancel (deadline);
+}
+
+static gboolean
+on_handshake_timeout (gpointer user_data)
+{
+  g_cancellable_cancel (G_CANCELLABLE (user_data));
+  return G_SOURCE_REMOVE;
+}
+
+static void
+start_handshake (BelfryListener *self,
+                 GIOStream      *connection,
+                 GSocketAddress *local,
+                 GSocketAddress *remote)
+{
+  static const char * const protocols[] = { "http/1.1", NULL };
+  g_autoptr(GIOStream) tls = g_tls_server_connection_new (connection, self->certificate, NULL);
+  Handshake *handshake;
+
+  if (tls == NULL)
+    return;
+
+  g_tls_connection_set_require_close_notify (G_TLS_CONNECTION (tls), FALSE);
+  g_tls_connection_set_advertised_protocols (G_TLS_CONNECTION (tls), protocols);
+
+  handshake = g_new0 (Handshake, 1);
+  handshake->listener = self;
+  handshake->local = g_object_ref (local);
+  handshake->remote = g_object_ref (remote);
+  handshake->stopping = g_object_ref (self->stopping);
+  handshake->deadline = g_cancellable_new ();
+  handshake->stopping_id = g_cancellable_connect (self->stopping, G_CALLBACK (on_stopping), handshake->deadline,
+                                                  NULL);
+  handshake->timeout = g_timeout_source_new_seconds (HANDSHAKE_TIMEOUT_SEC);
+  g_source_set_callback (handshake->timeout, on_handshake_timeout, g_object_ref (handshake->deadline),
+                         g_object_unref);
+  g_source_attach (handshake->timeout, self->context);
+  g_tls_connection_handshake_async (G_TLS_CONNECTION (tls), G_PRIORITY_DEFAULT, handshake->deadline,
+                                    handshake_cb, handshake);
+}
+
+static void
+take_connection (BelfryListener          *self,
+                 int                      fd,
+                 struct sockaddr_storage *address,
+                 socklen_t                address_length)
+{
+  g_autoptr(GSocket) socket = NULL;
+  g_autoptr(GSocketConnection) connection = NULL;
+  g_autoptr(GSocketAddress) local = NULL;
+  g_autoptr(GSocketAddress) remote = NULL;
+  int on = 1;
+
+  setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  socket = g_socket_new_from_fd (fd, NULL);
+  if (socket == NULL)
+    {
+      close (fd);
+      return;
+    }
+  connection = g_socket_connection_factory_create_connection (socket);
+  local = g_socket_get_local_address (socket, NULL);
+  remote = g_socket_address_new_from_native (address, address_length);
+  if (local == NULL || remote == NULL)
+    return;
+
+  self->accepted++;
+  g_atomic_int_inc (&self->census->n_open);
+  g_atomic_ref_count_inc (&self->census->refs);
+  g_object_weak_ref (G_OBJECT (connection), on_stream_gone, self->census);
+
+  if (self->certificate != NULL)
+    start_handshake (self, G_IO_STREAM (connection), local, remote);
+  else
+    self->func (G_IO_STREAM (connection), local, remote, self->user_data);
+}
+
+static gboolean
+on_pause_over (gpointer user_data)
+{
+  BelfryListener *self = user_data;
+
+  g_clear_pointer (&self->pause, g_source_unref);
+  watch_sockets (self);
+  return G_SOURCE_REMOVE;
+}
+
+/* Nothing can be accepted and nothing turned away: look again in a while instead of spinning. */
+static void
+rest (BelfryListener *self)
+{
+  unwatch_sockets (self);
+  if (self->pause != NULL)
+    return;
+
+  self->pause = g_timeout_source_new (PAUSE_MSEC);
+  g_source_set_callback (self->pause, on_pause_over, self, NULL);
+  g_source_attach (self->pause, self->context);
+}
+
+static void
+ensure_spare (BelfryListener *self)
+{
+  if (self->spare < 0)
+    self->spare = open ("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/* FALSE when even that did not work. */
+static gboolean
+turn_away (BelfryListener *self,
+           int             listening)
+{
+  int fd;
+
+  if (self->spare < 0)
+    return FALSE;
+
+  close (self->spare);
+  self->spare = -1;
+  fd = accept4 (listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  if (fd >= 0)
+    {
+      self->refused++;
+      close (fd);
+    }
+  ensure_spare (self);
+  return fd >= 0;
+}
+
+static gboolean
+on_connections (int          listening,
+                GIOCondition condition,
+                gpointer     user_data)
+{
+  BelfryListener *self = user_data;
+
+  for (guint i = 0; i < ACCEPTS_A_TURN && !g_cancellable_is_cancelled (self->stopping); i++)
+    {
+      struct sockaddr_storage address;
+      socklen_t length = sizeof address;
+      int fd = accept4 (listening, (struct sockaddr *) &address, &length, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+      if (fd >= 0)
+        {
+          take_connection (self, fd, &address, length);
+        }
+      else if (errno == EAGAIN || errno == EWOULDBLOCK)
+        {
+          break;
+        }
+      else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+        {
+          if (!turn_away (self, listening))
+            {
+              rest (self);
+              return G_SOURCE_REMOVE;
+            }
+        }
+      /* Anything else befell the client in the queue, not us. */
+    }
+
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+watch_sockets (BelfryListener *self)
+{
+  unwatch_sockets (self);
+  for (guint i = 0; i < self->sockets->len; i++)
+    {
+      GSource *watch = g_unix_fd_source_new (g_socket_get_fd (g_ptr_array_index (self->sockets, i)), G_IO_IN);
+
+      g_source_set_callback (watch, G_SOURCE_FUNC (on_connections), self, NULL);
+      g_source_attach (watch, self->context);
+      g_ptr_array_add (self->watches, watch);
+    }
+}
+
+static GSocket *
+open_socket (GInetAddress *address,
+             guint16       port,
+             GError      **error)
+{
+  g_autoptr(GSocketAddress) place = g_inet_socket_address_new (address, port);
+  GSocketFamily family = g_inet_address_get_family (address);
+  g_autoptr(GSocket) socket = g_socket_new (family, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, error);
+
+  if (socket == NULL)
+    return NULL;
+
+  g_socket_set_blocking (socket, FALSE);
+  g_socket_set_listen_backlog (socket, BACKLOG);
+  /* "::" means everybody, as it does elsewhere. A kernel without mapped addresses ignores the wish. */
+  if (family == G_SOCKET_FAMILY_IPV6)
+    g_socket_set_option (socket, IPPROTO_IPV6, IPV6_V6ONLY, !g_inet_address_get_is_any (address), NULL);
+  if (!g_socket_bind (socket, place, TRUE, error) || !g_socket_listen (socket, error))
+    return NULL;
+
+  return g_steal_pointer (&socket);
+}
+
+static GList *
+resolve (const char *host,
+         GError    **error)
+{
+  g_autoptr(GResolver) resolver = NULL;
+  g_autofree char *bare = NULL;
+  GInetAddress *literal;
+
+  if (host[0] == '[' && g_str_has_suffix (host, "]"))
+    bare = g_strndup (host + 1, strlen (host) - 2);
+  literal = g_inet_address_new_from_string (bare != NULL ? bare : host);
+  if (literal != NULL)
+    return g_list_prepend (NULL, literal);
+
+  resolver = g_resolver_get_default ();
+  return g_resolver_lookup_by_name (resolver, host, NULL, error);
+}
+
+static gboolean
+is_absent_here (const GError *error)
+{
+  return g_error_matches (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED)
+         || g_error_matches (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT)
+         || g_error_matches (error, G_IO_ERROR, G_IO_ERROR_FAILED);
+}
+
+static guint16
+get_port (GSocket *socket)
+{
+  g_autoptr(GSocketAddress) address = g_socket_get_local_address (socket, NULL);
+
+  return address != NULL ? g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (address)) : 0;
+}
+
+gboolean
+belfry_listener_listen (BelfryListener  *self,
+                        const char      *host,
+                        guint16          port,
+                        GError         **error)
+{
+  GList *addresses = resolve (host, error);
+  g_autoptr(GPtrArray) opened = g_ptr_array_new_with_free_func (g_object_unref);
+  g_autoptr(GError) first = NULL;
+
+  if (addresses == NULL)
+    return FALSE;
+
+  for (GList *l = addresses; l != NULL; l = l->next)
+    {
+      g_autoptr(GError) local_error = NULL;
+      GSocket *socket = open_socket (l->data, port, &local_error);
+
+      if (socket != NULL)
+        {
+          g_ptr_array_add (opened, socket);
+          if (port == 0)
+            port = get_port (socket);
+        }
+      else if (first == NULL || !is_absent_here (local_error))
+        {
+          g_clear_error (&first);
+          first = g_steal_pointer (&local_error);
+        }
+    }
+  g_resolver_free_addresses (addresses);
+
+  /* "localhost" often names an address of a family that the machine does not have: one that works is
+   * enough then. */
+  if (first != NULL && (opened->len == 0 || !is_absent_here (first)))
+    {
+      g_propagate_error (error, g_steal_pointer (&first));
+      return FALSE;
+    }
+
+  g_ptr_array_extend_and_steal (self->sockets, g_steal_pointer (&opened));
+  ensure_spare (self);
+  watch_sockets (self);
+  return TRUE;
+}
+
+char **
+belfry_listener_list_uris (BelfryListener *self)
+{
+  g_autoptr(GStrvBuilder) uris = g_strv_builder_new ();
+
+  for (guint i = 0; i < self->sockets->len; i++)
+    {
+      g_autoptr(GSocketAddress) address = g_socket_get_local_address (g_ptr_array_index (self->sockets, i), NULL);
+      GInetSocketAddress *place = G_INET_SOCKET_ADDRESS (address);
+      GInetAddress *inet = g_inet_socket_address_get_address (place);
+      gboolean is_ipv6 = g_inet_address_get_family (inet) == G_SOCKET_FAMILY_IPV6;
+      g_autofree char *text = g_inet_address_to_string (inet);
+      g_autofree char *uri = g_strdup_printf ("%s://%s%s%s:%u", self->certificate != NULL ? "https" : "http",
+                                              is_ipv6 ? "[" : "", text, is_ipv6 ? "]" : "",
+                                              (guint) g_inet_socket_address_get_port (place));
+
+      g_strv_builder_add (uris, uri);
+    }
+
+  return g_strv_builder_end (uris);
+}
+
+guint64
+belfry_listener_get_accepted (BelfryListener *self)
+{
+  return self->accepted;
+}
+
+guint64
+belfry_listener_get_refused (BelfryListener *self)
+{
+  return self->refused;
+}
+
+guint
+belfry_listener_get_n_open (BelfryListener *self)
+{
+  return g_atomic_int_get (&self->census->n_open);
+}

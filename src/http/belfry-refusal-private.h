@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * Copyright 2026 The Belfry authors */
+#pragma once
+
+#include "belfry-request-private.h"
+
+G_BEGIN_DECLS
+
+/* Answers before the body has been read, and ends the connection: what the client still sends is read and
+ * dropped, within bounds, so that the answer is not lost to a reset. */
+void belfry_refuse_and_close (BelfryRequest *request, GCancellable *cancellable, guint status, const char *detail);
+
+/* The same when a body is announced; without one the connection may stay. For answers before the body. */
+void belfry_refuse (BelfryRequest *request, GCancellable *cancellable, guint status, const char *detail);
+
+G_END_DECLS

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * Copyright 2026 The Belfry authors */
+#include "belfry-refusal-private.h"
+
+#define LINGER_MSEC      2000
+#define LINGER_MAX_BYTES (4 * 1024 * 1024)
+#define SCRATCH_BYTES    16384
+
+typedef struct
+{
+  GIOStream    *stream;     /* owned */
+  GBytes       *answer;     /* owned */
+  GCancellable *cancellable;  /* owned; the deadline, or the end of the server */
+  GCancellable *stopping;   /* owned; may be NULL */
+  gulong        stopping_id;
+  GSource      *deadline;   /* owned */
+  gsize         dropped;    /* bytes */
+  guint8        scratch[SCRATCH_BYTES];
+} Refusal;
+
+static void drop_more (Refusal *refusal);
+
+static void
+on_stopping (GCancellable *stopping,
+             GCancellable *cancellable)
+{
+  g_cancellable_cancel (cancellable);
+}
+
+static gboolean
+on_deadline (gpointer user_data)
+{
+  g_cancellable_cancel (G_CANCELLABLE (user_data));
+  return G_SOURCE_REMOVE;
+}
+
+static void
+finish (Refusal *refusal)
+{
+  if (refusal->stopping != NULL)
+    g_cancellable_disconnect (refusal->stopping, refusal->stopping_id);
+  g_source_destroy (refusal->deadline);
+  g_source_unref (refusal->deadline);
+  g_io_stream_close_async (refusal->stream, G_PRIORITY_DEFAULT, NULL, NULL, NULL);
+  g_clear_object (&refusal->stream);
+  g_clear_object (&refusal->cancellable);
+  g_clear_object (&refusal->stopping);
+  g_clear_pointer (&refusal->answer, g_bytes_unref);
+  g_free (refusal);
+}
+
+static void
+dropped_cb (GObject      *source,
+            GAsyncResult *result,
+            gpointer      user_data)
+{
+  Refusal *refusal = user_data;
+  gssize length = g_input_stream_read_finish (G_INPUT_STREAM (source), result, NULL);
+
+  if (length > 0)
+    refusal->dropped += length;
+  if (length <= 0 || refusal->dropped > LINGER_MAX_BYTES)
+    finish (refusal);
+  else
+    drop_more (refusal);
+}
+
+static void
+drop_more (Refusal *refusal)
+{
+  g_input_stream_read_async (g_io_stream_get_input_stream (refusal->stream), refusal->scratch, SCRATCH_BYTES,
+                             G_PRIORITY_LOW, refusal->cancellable, dropped_cb, refusal);
+}
+
+/* The wrapper that libsoup hands out hides the socket below one property. */
+static void
+shut_down_output (GIOStream *stream)
+{
+  g_autoptr(GIOStream) base = NULL;
+
+  if (g_object_class_find_property (G_OBJECT_GET_CLASS (stream), "base-iostream") != NULL)
+    g_object_get (stream, "base-iostream", &base, NULL);
+  if (G_IS_SOCKET_CONNECTION (base))
+    g_socket_shutdown (g_socket_connection_get_socket (G_SOCKET_CONNECTION (base)), FALSE, TRUE, NULL);
+}
+
+static void
+answered_cb (GObject      *source,
+             GAsyncResult *result,
+             gpointer      user_data)
+{
+  Refusal *refusal = user_data;
+
+  if (!g_output_stream_write_all_finish (G_OUTPUT_STREAM (source), result, NULL, NULL))
+    {
+      finish (refusal);
+      return;
+    }
+
+  shut_down_output (refusal->stream);
+  drop_more (refusal);
+}
+
+void
+belfry_refuse_and_close (BelfryRequest *request,
+                         GCancellable  *cancellable,
+                         guint          status,
+                         const char    *detail)
+{
+  Refusal *refusal = g_new0 (Refusal, 1);
+
+  refusal->answer = belfry_request_format_refusal (request, status, detail);
+  refusal->stream = belfry_request_steal_connection (request);
+  refusal->cancellable = g_cancellable_new ();
+  refusal->stopping = cancellable != NULL ? g_object_ref (cancellable) : NULL;
+  if (cancellable != NULL)
+    refusal->stopping_id = g_cancellable_connect (cancellable, G_CALLBACK (on_stopping), refusal->cancellable, NULL);
+  refusal->deadline = g_timeout_source_new (LINGER_MSEC);
+  g_source_set_callback (refusal->deadline, on_deadline, g_object_ref (refusal->cancellable), g_object_unref);
+  g_source_attach (refusal->deadline, g_main_context_get_thread_default ());
+
+  g_output_stream_write_all_async (g_io_stream_get_output_stream (refusal->stream),
+                                   g_bytes_get_data (refusal->answer, NULL),
+                                   g_bytes_get_size (refusal->answer), G_PRIORITY_DEFAULT, refusal->cancellable,
+                                   answered_cb, refusal);
+}
+
+void
+belfry_refuse (BelfryRequest *request,
+               GCancellable  *cancellable,
+               guint          status,
+               const char    *detail)
+{
+  /* What the client still sends of its body would be kept, and be the next request to the parser. */
+  if (belfry_request_has_body (request))
+    belfry_refuse_and_close (request, cancellable, status, detail);
+  else
+    belfry_request_respond_detail (request, status, detail);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * Copyright 2026 The Belfry authors */
+#pragma once
+
+#include <libsoup/soup.h>
+
+#include "belfry-json-scanner-private.h"
+#include "belfry-query-string-private.h"
+#include "belfry-route-table-private.h"
+#include "belfry-security-headers-private.h"
+#include "belfry-server.h"
+
+G_BEGIN_DECLS
+
+BelfryRequest     *belfry_request_new             (BelfryServer *server, SoupServerMessage *message);
+/* Takes path and parameter out of match. */
+void               belfry_request_take_match      (BelfryRequest *self, BelfryRouteMatch *match);
+const BelfryRoute *belfry_request_get_route       (BelfryRequest *self);
+gboolean           belfry_request_parse_query     (BelfryRequest *self, GError **error);
+BelfryQueryString *belfry_request_peek_query      (BelfryRequest *self);
+BelfryServer      *belfry_request_get_server      (BelfryRequest *self);
+/* NULL once the connection is gone or taken. */
+SoupServerMessage *belfry_request_get_message     (BelfryRequest *self);
+gboolean           belfry_request_is_answered     (BelfryRequest *self);
+void               belfry_request_take_body       (BelfryRequest *self);
+/* Waits for its answer: the connection rests until then. */
+void               belfry_request_wait            (BelfryRequest *self);
+/* The connection is gone: an answer has nowhere to go. */
+void               belfry_request_detach          (BelfryRequest *self);
+/* From here on the request counts as answered; what goes out is the caller's affair. */
+GIOStream         *belfry_request_steal_connection (BelfryRequest *self);
+/* libsoup has the answer already. */
+void               belfry_request_leave_answer    (BelfryRequest *self);
+/* The text of head and body as the wire wants it, for a connection that was taken: security headers,
+ * Content-Length and "Connection: close" included. */
+GBytes            *belfry_request_format_refusal  (BelfryRequest *self, guint status, const char *detail);
+char              *belfry_request_dup_address_key (BelfryRequest *self);
+gboolean           belfry_request_has_body        (BelfryRequest *self);
+/* 422 for a query parameter. */
+void               belfry_request_respond_problem (BelfryRequest *self, const char *place, const char *field,
+                                                   const char *rule, const char *message);
+
+G_END_DECLS

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * Copyright 2026 The Belfry authors */
+#include <string.h>
+
+#include "belfry-cursor.h"
+#include "belfry-error.h"
+#include "belfry-event-private.h"
+#include "belfry-pipeline-private.h"
+#include "belfry-rest-private.h"
+#include "belfry-timestamp-private.h"
+
+/* /events: publish, query, look up, delete. */
+
+#define DEFAULT_LIMIT 100
+#define MAX_LIMIT     1000
+
+/* What a query understands. */
+static const char * const query_names[] = {
+  "event_type", "session_id", "user_id", "user_tiers", "min_amount", "since", "limit", NULL,
+};
+
+static BelfryEventStore *
+get_store (BelfryServer *server)
+{
+  return belfry_pipeline_get_store (belfry_server_get_pipeline (server));
+}
+
+/* The text of an event as it lies in the event itself. */
+static GBytes *
+dup_json (BelfryEvent *event)
+{
+  gsize length;
+  const char *json = belfry_event_peek_json (event, &length);
+
+  return g_bytes_new_with_free_func (json, length, (GDestroyNotify) belfry_event_unref, belfry_event_ref (event));
+}
+
+static void
+published_cb (BelfryEvent  *event,
+              const GError *error,
+              gpointer      user_data)
+{
+  g_autoptr(BelfryRequest) request = BELFRY_REQUEST (user_data);
+  g_autoptr(GBytes) json = NULL;
+
+  if (error != NULL)
+    {
+      belfry_request_respond_error (request, error);
+      return;
+    }
+
+  json = dup_json (event);
+  belfry_request_respond (request, 201, "application/json", json);
+}
+
+static void
+post_event (BelfryServer  *server,
+            BelfryRequest *request,
+            gpointer       user_data)
+{
+  gsize length;
+  const char *json = g_bytes_get_data (belfry_request_get_body (request), &length);
+  g_autoptr(GError) error = NULL;
+
+  if (belfry_pipeline_publish_json (belfry_server_get_pipeline (server), json != NULL ? json : "", length,
+                                    published_cb,
+                                    g_object_ref (request), &error))
+    return;
+
+  belfry_request_respond_error (request, error);
+  g_object_unref (request);
+}
+
+/* --- query --- */
+
+typedef struct
+{
+  BelfryRequest *request;  /* owned */
+  guint          limit;
+} Query;
+
+static void
+free_query (Query *query)
+{
+  g_clear_object (&query->request);
+  g_free (query);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Query, free_query)
+
+/* The way to the older rest: the same query, as far as it means something, with a cursor in front of the last
+ * event that was shown. A relative reference holds behind every proxy. */
+static void
+set_next_link (Query       *query,
+               BelfryEvent *last)
+{
+  BelfryRequest *request = query->request;
+  BelfryServer *server = belfry_request_get_server (request);
+  SoupServerMessage *message = belfry_request_get_message (request);
+  BelfryQueryString *parameters = belfry_request_peek_query (request);
+  g_autoptr(BelfryCursor) cursor = NULL;
+  g_autofree char *cursor_text = NULL;
+  g_autoptr(GString) link = NULL;
+
+  if (message == NULL)
+    return;
+
+  cursor = belfry_cursor_new (belfry_event_store_get_log_id (get_store (server)),
+                              belfry_event_get_position (last) - 1);
+  cursor_text = belfry_cursor_to_string (cursor);
+  link = g_string_new ("<");
+  g_string_append_printf (link, "%s?", g_uri_get_path (soup_server_message_get_uri (message)));
+  for (guint i = 0; i < belfry_query_string_get_size (parameters); i++)
+    {
+      const char *name = belfry_query_string_peek_name (parameters, i);
+
+      if (!g_strv_contains (query_names, name))
+        continue;
+      g_string_append_uri_escaped (link, name, NULL, FALSE);
+      g_string_append_c (link, '=');
+      g_string_append_uri_escaped (link, belfry_query_string_peek_value (parameters, i), NULL, FALSE);
+      g_string_append_c (link, '&');
+    }
+  g_string_append_printf (link, "cursor=%s>; rel=\"next\"", cursor_text);
+  belfry_request_set_response_header (request, "Link", link->str);
+}
+
+/* Upwards, of the array with its commas. */
+static gsize
+measure_events (GPtrArray *events,
+                guint      n_events)
+{
+  gsize total = 2;
+
+  for (guint i = 0; i < n_events; i++)
+    {
+      gsize length;
+
+      belfry_event_peek_json (g_ptr_array_index (events, i), &length);
+      total += length + 1;
+    }
+
+  return total;
+}
+
+static GString *
+join_events (GPtrArray *events,
+             guint      n_events,
+             gsize      room)
+{
+  g_autoptr(GString) array = g_string_sized_new (room);
+
+  g_string_append_c (array, '[');
+  for (guint i = 0; i < n_events; i++)
+    {
+      gsize length;
+      const char *json = belfry_event_peek_json (g_ptr_array_index (events, i), &length);
+
+      if (i > 0)
+        g_string_append_c (array, ',');
+      g_string_append_len (array, json, length);
+    }
+  g_string_append_c (array, ']');
+
+  return g_steal_pointer (&array);
+}
+
+/* A client that asks and does not read holds its answer in memory. */
+static gboolean
+check_room (BelfryRequest *request,
+            gsize          bytes)
+{
+  g_autoptr(GError) error = NULL;
+
+  if (belfry_answer_quota_has_room (belfry_server_get_answers (belfry_request_get_server (request)), bytes))
+    return TRUE;
+
+  error = g_error_new_literal (BELFRY_ERROR, BELFRY_ERROR_CAPACITY, "Too many answers under way");
+  belfry_request_respond_error (request, error);
+  return FALSE;
+}
+
+static void
+respond_events (Query     *query,
+                GPtrArray *events,
+                gboolean   was_cut)
+{
+  BelfryAnswerQuota *answers = belfry_server_get_answers (belfry_request_get_server (query->request));
+  guint n_shown = MIN (events->len, query->limit);
+  gsize room = measure_events (events, n_shown);
+  g_autoptr(GBytes) body = NULL;
+
+  if (!check_room (query->request, room))
+    return;
+  if (events->len > query->limit || (was_cut && n_shown > 0))
+    set_next_link (query, g_ptr_array_index (events, n_shown - 1));
+  body = belfry_answer_quota_take_text (answers, join_events (events, n_shown, room));
+  belfry_request_respond (query->request, 200, "application/json", body);
+}
+
+static void
+queried_cb (GObject      *source,
+            GAsyncResult *result,
+            gpointer      user_data)
+{
+  g_autoptr(Query) query = user_data;
+  g_autoptr(GError) error = NULL;
+  BelfryEventStore *store = BELFRY_EVENT_STORE (source);
+  g_autoptr(GPtrArray) events = belfry_event_store_query_finish (store, result, &error);
+
+  if (events == NULL)
+    belfry_request_respond_error (query->request, error);
+  else
+    respond_events (query, events, belfry_event_store_query_was_cut (store, result));
+}
+
+static gboolean
+parse_since (BelfryRequest *request,
+             gint64        *since_usec)
+{
+  const char *text = belfry_request_get_query (request, "since");
+
+  *since_usec = G_MININT64;
+  if (text == NULL || text[0] == '\0')
+    return TRUE;
+  if (belfry_timestamp_parse (text, -1, since_usec))
+    return TRUE;
+
+  belfry_request_respond_detail (request, 400, "Invalid ISO 8601 timestamp for 'since'");
+  return FALSE;
+}
+
+/* before_position: what lies behind the cursor's place has been seen. */
+static gboolean
+parse_cursor (BelfryServer  *server,
+              BelfryRequest *request,
+              guint64       *before_position)
+{
+  const char *text = belfry_request_get_query (request, "cursor");
+  g_autoptr(BelfryCursor) cursor = NULL;
+
+  *before_position = 0;
+  if (text == NULL || text[0] == '\0')
+    return TRUE;
+
+  cursor = belfry_cursor_new_from_string (text, NULL);
+  if (cursor == NULL || cursor->log_id != belfry_event_store_get_log_id (get_store (server))
+      || cursor->position >= G_MAXINT64)
+    {
+      belfry_request_respond_detail (request, 400, "Unknown cursor");
+      return FALSE;
+    }
+
+  *before_position = cursor->position + 1;
+  return TRUE;
+}
+
+static void
+get_events (BelfryServer  *server,
+            BelfryRequest *request,
+            gpointer       user_data)
+{
+  g_autoptr(BelfryFilter) filter = NULL;
+  guint64 before_position;
+  gint64 since_usec;
+  Query *query;
+  guint limit;
+
+  if (!belfry_rest_parse_limit (request, DEFAULT_LIMIT, MAX_LIMIT, &limit))
+    return;
+  filter = belfry_rest_parse_filter (request, FALSE);
+  if (filter == NULL)
+    return;
+  if (!parse_since (request, &since_usec) || !parse_cursor (server, request, &before_position)
+      || !check_room (request, 0))
+    return;
+
+  query = g_new0 (Query, 1);
+  query->request = g_object_ref (request);
+  query->limit = limit;
+  /* One more than is shown tells whether there is more. */
+  belfry_event_store_query_async (get_store (server), filter, since_usec, before_position, limit + 1, NULL,
+                                  queried_cb, query);
+}
+
+/* --- one event --- */
+
+static void
+looked_up_cb (GObject      *source,
+              GAsyncResult *result,
+              gpointer      user_data)
+{
+  g_autoptr(BelfryRequest) request = BELFRY_REQUEST (user_data);
+  g_autoptr(GError) error = NULL;
+  g_autoptr(BelfryEvent) event = belfry_event_store_lookup_finish (BELFRY_EVENT_STORE (source), result, &error);
+  g_autoptr(GBytes) json = NULL;
+
+  if (event != NULL)
+    {
+      json = dup_json (event);
+      belfry_request_respond (request, 200, "application/json", json);
+    }
+  else if (g_error_matches (error, BELFRY_ERROR, BELFRY_ERROR_NOT_FOUND))
+    {
+      belfry_request_respond_detail (request, 404, "Event not found");
+    }
+  else
+    {
+      belfry_request_respond_error (request, error);
+    }
+}
+
+static void
+get_event (BelfryServer  *server,
+           BelfryRequest *request,
+           gpointer       user_data)
+{
+  belfry_event_store_lookup_async (get_store (server), belfry_request_get_path_param (request), NULL, looked_up_cb,
+                                   g_object_ref (request));
+}
+
+/* --- delete --- */
+
+static void
+deleted_cb (GObject      *source,
+            GAsyncResult *result,
+            gpointer      user_data)
+{
+  g_autoptr(BelfryRequest) request = BELFRY_REQUEST (user_data);
+  g_autoptr(GError) error = NULL;
+  g_autofree char *json = NULL;
+  guint64 n_deleted;
+
+  if (!belfry_event_store_delete_finish (BELFRY_EVENT_STORE (source), result, &n_deleted, &error))
+    {
+      belfry_request_respond_error (request, error);
+      return;
+    }
+
+  json = g_strdup_printf ("{\"deleted\": %" G_GUINT64_FORMAT "}", n_deleted);
+  belfry_request_respond_json (request, 200, json);
+}
+
+/* A misspelt "before" must not delete everything: any other parameter is refused. */
+static gboolean
+check_delete_parameters (BelfryRequest *request)
+{
+  g_auto(GStrv) names = belfry_request_list_query_names (request);
+
+  for (gsize i = 0; names[i] != NULL; i++)
+    {
+      g_autofree char *detail = NULL;
+
+      if (strcmp (names[i], "before") == 0)
+        continue;
+      detail = g_strdup_printf ("Unknown query parameter '%.50s'", names[i]);
+      if (!g_utf8_validate (detail, -1, NULL))
+        belfry_request_respond_detail (request, 400, "Unknown query parameter");
+      else
+        belfry_request_respond_detail (request, 400, detail);
+      return FALSE;
+    }
+
+  return TRUE;
+}
+
+static void
+delete_events (BelfryServer  *server,
+               BelfryRequest *request,
+               gpointer       user_data)
+{
+  const char *before = belfry_request_get_query (request, "before");
+  gint64 before_usec = G_MAXINT64;
+
+  if (!check_delete_parameters (request))
+    return;
+  if (before != NULL && !belfry_timestamp_parse (before, -1, &before_usec))
+    {
+      belfry_request_respond_detail (request, 400, "Invalid ISO 8601 timestamp for 'before'");
+      return;
+    }
+
+  belfry_event_store_delete_async (get_store (server), before_usec, NULL, deleted_cb, g_object_ref (request));
+}
+
+void
+belfry_rest_add_event_routes (BelfryServer *self)
+{
+  belfry_server_add_route_full (self, "POST", "/events", BELFRY_ROUTE_DEFAULT, post_event);
+  belfry_server_add_route_full (self, "GET", "/events", BELFRY_ROUTE_DEFAULT, get_events);
+  belfry_server_add_route_full (self, "DELETE", "/events", BELFRY_ROUTE_DEFAULT, delete_events);
+  belfry_server_add_route_full (self, "GET", "/events/{id}", BELFRY_ROUTE_DEFAULT, get_event);
+}
