@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * Copyright 2026 The Belfry authors */
+#pragma once
+
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+/* The load generator: one thread, one epoll set, no library between it and the sockets, so that what it measures is the daemon.
+ * Times are ns of the monotonic clock. */
+
+/* Latencies in buckets that are never wider than a thirty-second of what they hold. */
+#define LOAD_BUCKETS (32 * 40)
+
+typedef struct
+{
+  guint64 counts[LOAD_BUCKETS];
+  guint64 total;
+  gint64  largest_nsec;
+} LoadHistogram;
+
+void    load_histogram_add        (LoadHistogram *self,
+                                   gint64         nsec);
+double  load_histogram_percentile (LoadHistogram *self,  /* in µs */
+                                   double         percent);
+
+/* The process that is measured, from /proc. */
+typedef struct
+{
+  int    pid;  /* 0: none */
+  double cpu_seconds_before;
+  double cpu_seconds;
+  double rss_before_mib;
+  double rss_peak_mib;
+  double rss_mib;
+  gint64 sampled_nsec;
+} LoadProcess;
+
+void load_process_begin  (LoadProcess *self,
+                          int          pid);
+void load_process_sample (LoadProcess *self,
+                          gint64       now_nsec);
+void load_process_end    (LoadProcess *self);
+
+/* Sockets. */
+typedef struct
+{
+  char  *data;
+  gsize  start;
+  gsize  length;  /* from start on */
+  gsize  capacity;
+} LoadBuffer;
+
+void load_buffer_append  (LoadBuffer *self,
+                          const void *data,
+                          gsize       length);
+void load_buffer_consume (LoadBuffer *self,
+                          gsize       length);
+
+typedef struct
+{
+  int    epoll;
+  gint64 now_nsec;
+} LoadLoop;
+
+typedef struct _LoadConnection LoadConnection;
+
+typedef void (*LoadConnectionFunc) (LoadConnection *connection);
+
+struct _LoadConnection
+{
+  LoadLoop           *loop;
+  int                 fd;  /* -1: closed */
+  gboolean            waits_to_write;
+  LoadBuffer          in;
+  LoadBuffer          out;
+  LoadConnectionFunc  on_data;  /* new bytes in in, or closed */
+  gpointer            owner;
+};
+
+/* "host:port" of an http:// address. FALSE ends the program's run with a message. */
+gboolean load_loop_init        (LoadLoop        *self,
+                                GError         **error);
+void     load_loop_clear       (LoadLoop        *self);
+/* Waits at most so long for something to come and hands it out. */
+void     load_loop_turn        (LoadLoop        *self,
+                                gint64           until_nsec);
+gint64   load_now              (void);
+gboolean load_connection_open  (LoadConnection  *self,
+                                LoadLoop        *loop,
+                                const char      *host,
+                                guint16          port,
+                                GError         **error);
+void     load_connection_flush (LoadConnection  *self);
+void     load_connection_close (LoadConnection  *self);
+
+/* WebSocket. */
+typedef struct
+{
+  guint8  opcode;
+  char   *text;
+  gsize   length;
+} LoadFrame;
+
+void     load_web_socket_ask      (LoadConnection *connection,
+                                   const char     *host,
+                                   const char     *path,
+                                   const char     *api_key);
+/* Reads the answer to the handshake: 1 done, 0 not all here yet, -1 refused. */
+int      load_web_socket_accept   (LoadConnection *connection);
+void     load_web_socket_send     (LoadConnection *connection,
+                                   guint8          opcode,
+                                   const char     *text,
+                                   gsize           length);
+/* The next whole frame that carries text; pings are answered. FALSE: none, or the connection was closed. The frame is
+ * taken off the buffer by the next call. */
+gboolean load_web_socket_next     (LoadConnection *connection,
+                                   LoadFrame      *frame,
+                                   gsize          *consumed);
+
+/* What all kinds of load share. */
+typedef struct
+{
+  char    *host;
+  guint16  port;
+  char    *api_key;
+  char    *path;
+  guint    connections;
+  guint    window;
+  guint    subscribers;
+  guint    burst;
+  guint    groups;
+  char    *filter;
+  double   rate;     /* events a second over all connections, 0: as fast as answers come */
+  double   seconds;
+  guint64  count;    /* 0: until the time is over */
+  guint    size;     /* bytes of an event */
+  int      pid;
+  gboolean is_json;
+} LoadOptions;
+
+typedef struct
+{
+  guint64       sent;
+  guint64       answered;
+  guint64       failed;      /* answers that are no success */
+  guint64       deliveries;
+  guint64       expected;
+  guint64       lost;
+  guint64       repeated;
+  guint64       disordered;
+  gint64        begin_nsec;
+  gint64        end_nsec;
+  LoadHistogram latency;     /* answers */
+  LoadHistogram delivery;    /* send to receipt at a subscriber */
+  LoadProcess   process;
+  LoadProcess   self_process;
+} LoadResult;
+
+/* Which event may be sent now, and the instant at which it should have been: at a fixed rate that is the schedule's, so that a
+ * stall shows in every event that it delays. */
+typedef struct
+{
+  gint64  begin_nsec;
+  gint64  end_nsec;
+  double  interval_nsec;  /* 0: no schedule */
+  guint64 next;
+  guint64 count;
+} LoadPace;
+
+void     load_pace_begin (LoadPace          *self,
+                          const LoadOptions *options,
+                          gint64             now_nsec);
+gboolean load_pace_take  (LoadPace          *self,
+                          gint64             now_nsec,
+                          gint64            *intended_nsec);
+/* When take may succeed next; now_nsec when only an answer is missing. */
+gint64   load_pace_due   (LoadPace          *self,
+                          gint64             now_nsec);
+gboolean load_pace_over  (LoadPace          *self,
+                          gint64             now_nsec);
+
+/* An event's text, of a fixed length, with its figures at fixed places. */
+typedef struct
+{
+  char  *text;
+  gsize  length;
+  gsize  type_at;
+  gsize  session_at;
+  gsize  user_at;
+  gsize  publisher_at;
+  gsize  number_at;
+  gsize  time_at;
+} LoadEvent;
+
+#define LOAD_N_TYPES 4
+
+extern const char * const load_types[LOAD_N_TYPES];
+
+void load_event_init  (LoadEvent *self,
+                       guint      size);
+void load_event_set   (LoadEvent *self,
+                       guint      group,
+                       guint      publisher,
+                       guint64    number,
+                       gint64     intended_nsec);
+void load_event_clear (LoadEvent *self);
+void load_write_digits (char    *at,
+                        guint    n_digits,
+                        guint64  value);
+
+gboolean load_run_http    (const LoadOptions *options, LoadResult *result, GError **error);
+gboolean load_run_ws      (const LoadOptions *options, LoadResult *result, GError **error);
+gboolean load_run_fan_out (const LoadOptions *options, LoadResult *result, GError **error);
+
+G_END_DECLS
