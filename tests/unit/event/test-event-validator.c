@@ -425,13 +425,11 @@ test_bounds_time (Fixture *fixture, gconstpointer data)
                                           "\"}", NULL);
   g_autoptr(GError) error = NULL;
 
-  g_test_timer_start ();
   g_assert_null (parse (fixture, number, &error));
   assert_problem (error, 0, "payload", "value_error");
   g_clear_error (&error);
   g_assert_null (parse (fixture, unknown, &error));
   g_assert_cmpuint (strlen (error->message), <, 2000);
-  g_assert_cmpfloat (g_test_timer_elapsed (), <, 30.0);
 }
 
 static void
