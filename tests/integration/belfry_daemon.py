@@ -39,6 +39,10 @@ SECURITY_HEADERS = {
 
 EVENT_ID = re.compile(r'^evt_[0-9a-f]{12}$')
 TIMESTAMP = re.compile(r'^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$')
+# The leak checker stops the daemon's threads to look at their memory, and now and then falls over one that is just ending. That says
+# nothing about the daemon; when it happens often it is a failure, for then nobody looks for leaks.
+CHECKER_CRASH = 'LeakSanitizer has encountered a fatal error'
+checker_crashes = []
 TROUBLE = re.compile(r'ERROR: (Address|Leak|Thread)Sanitizer|runtime error:|CRITICAL|SUMMARY: .*Sanitizer|core dumped', re.I)
 
 
@@ -103,7 +107,7 @@ class Daemon:
     def environment(self):
         kept = {name: os.environ[name] for name in ('PATH', 'HOME', 'LANG', 'TMPDIR', 'LD_LIBRARY_PATH') if name in os.environ}
         return {
-            **kept, 'G_DEBUG': 'fatal-criticals', 'ASAN_OPTIONS': 'detect_leaks=1:abort_on_error=0:exitcode=66',
+            **kept, 'G_DEBUG': 'fatal-criticals', 'ASAN_OPTIONS': 'detect_leaks=1:abort_on_error=0:exitcode=66:intercept_tls_get_addr=0',
             'UBSAN_OPTIONS': 'print_stacktrace=1:halt_on_error=1:exitcode=67', **self.settings,
         }
 
@@ -164,6 +168,10 @@ class Daemon:
         self.returncode = process.returncode
         trouble = TROUBLE.search(self.log())
         assert trouble is None, f'trouble on stderr: {self.log()[-12000:]}'
+        if process.returncode == 66 and CHECKER_CRASH in self.log():
+            checker_crashes.append(self.log_path)
+            assert len(checker_crashes) <= 5, f'leaks cannot be looked for: {self.log()[-3000:]}'
+            return
         assert self.may_fail or process.returncode == 0, f'exit status {process.returncode}: {self.log()[-3000:]}'
 
     def terminate(self, number=signal.SIGTERM):
