@@ -38,6 +38,7 @@ typedef struct
   gssize      user_tier_length;
   gboolean    has_amount;
   double      amount;     /* payload's member of that name, when it is a number */
+  const char *imported_id; /* given by another system, in place of the log's own; needs no escapes in JSON; or NULL */
 } BelfryEventFields;
 
 /* Trusts its argument: for the validator and for rows of the store. One allocation. */
@@ -57,6 +58,8 @@ typedef struct
 
 void          belfry_event_seal_run         (BelfryEvent **events, const BelfryEventPlace *places,
                                              gsize n_events);
+/* The JSON text that the event will have when it is sealed with that place. */
+GBytes       *belfry_event_format_json      (BelfryEvent *self, const BelfryEventPlace *place);
 
 gboolean      belfry_event_is_sealed        (BelfryEvent *self);
 const char   *belfry_event_peek_json        (BelfryEvent *self, gsize *length);

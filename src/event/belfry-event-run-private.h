@@ -32,6 +32,7 @@ struct _BelfryEvent
   const char     *user_id;    /* or NULL */
   const char     *payload;
   const char     *user_tier;  /* or NULL */
+  const char     *imported_id; /* or NULL */
   double          amount;
   gsize           own_size;   /* bytes of this allocation */
 

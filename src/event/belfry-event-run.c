@@ -54,10 +54,16 @@ append_id (guint8 *at, const char *text, gsize length)
   return (guint8 *) belfry_json_write_string ((char *) at, text, length);
 }
 
-static gsize
-measure_json (BelfryEvent *self, const BelfryEventPlace *place)
+static inline const char *
+get_id (BelfryEvent *self)
 {
-  return PARTS_LENGTH + strlen (place->id) + self->event_type_length + self->source_length
+  return G_LIKELY (self->imported_id == NULL) ? self->id : self->imported_id;
+}
+
+static gsize
+measure_json (BelfryEvent *self)
+{
+  return PARTS_LENGTH + strlen (get_id (self)) + self->event_type_length + self->source_length
          + measure_id (self->session_id, self->session_id_length)
          + measure_id (self->user_id, self->user_id_length) + self->payload_length;
 }
@@ -68,7 +74,7 @@ append_json (guint8 *at, BelfryEvent *self)
   char timestamp[BELFRY_TIMESTAMP_LENGTH + 1];
 
   at = APPEND_PART (at, PART_ID);
-  at = append_bytes (at, self->id, strlen (self->id));
+  at = append_bytes (at, get_id (self), strlen (get_id (self)));
   at = APPEND_PART (at, PART_TYPE);
   at = append_bytes (at, self->event_type, self->event_type_length);
   at = APPEND_PART (at, PART_SOURCE);
@@ -83,6 +89,21 @@ append_json (guint8 *at, BelfryEvent *self)
   belfry_timestamp_write (self->accepted_usec, timestamp);
   at = append_bytes (at, timestamp, BELFRY_TIMESTAMP_LENGTH);
   return APPEND_PART (at, PART_END);
+}
+
+GBytes *
+belfry_event_format_json (BelfryEvent *self, const BelfryEventPlace *place)
+{
+  BelfryEvent placed = *self;
+  guint8 *json;
+  gsize length;
+
+  placed.accepted_usec = place->accepted_usec;
+  memcpy (placed.id, place->id, sizeof placed.id);
+  length = measure_json (&placed);
+  json = g_malloc (length);
+  append_json (json, &placed);
+  return g_bytes_new_take (json, length);
 }
 
 static guint8
@@ -129,7 +150,7 @@ belfry_event_seal_run (BelfryEvent **events, const BelfryEventPlace *places, gsi
       event->position = places[i].position;
       event->accepted_usec = places[i].accepted_usec;
       memcpy (event->id, places[i].id, sizeof event->id);
-      event->json_length = measure_json (event, &places[i]);
+      event->json_length = measure_json (event);
       event->header_length = measure_header (event->json_length);
       size += event->header_length + event->json_length;
     }

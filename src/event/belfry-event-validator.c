@@ -493,7 +493,7 @@ belfry_event_validator_get_registry (BelfryEventValidator *self)
  *
  * Returns: (transfer full): an event that no log has accepted yet; or %NULL with
  *   %BELFRY_ERROR_INVALID_JSON when the text is no JSON, or with %BELFRY_ERROR_INVALID_EVENT when
- *   rules are broken, each of which [func@Belfry.error_get_problems] tells
+ *   rules are broken, each of which [func@Belfry.Error.get_problems] tells
  *
  * Since: 0.1
  */

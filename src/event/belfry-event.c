@@ -52,9 +52,10 @@ belfry_event_new_trusted (const BelfryEventFields *fields)
   gsize user_length = text_length (fields->user_id, fields->user_id_length);
   gsize payload_length = text_length (fields->payload, fields->payload_length);
   gsize tier_length = text_length (fields->user_tier, fields->user_tier_length);
-  /* Six texts, each with a NUL. */
+  gsize id_length = text_length (fields->imported_id, -1);
+  /* Seven texts, each with a NUL. */
   gsize size = sizeof (BelfryEvent) + type_length + source_length + session_length + user_length
-               + payload_length + tier_length + 6;
+               + payload_length + tier_length + id_length + 7;
   BelfryEvent *self = g_malloc (size);
   char *room = (char *) (self + 1);
 
@@ -77,6 +78,8 @@ belfry_event_new_trusted (const BelfryEventFields *fields)
   self->payload_length = (guint32) payload_length;
   if (fields->user_tier != NULL)
     self->user_tier = lay_text (&room, fields->user_tier, tier_length);
+  if (fields->imported_id != NULL)
+    self->imported_id = lay_text (&room, fields->imported_id, id_length);
   self->has_amount = fields->has_amount ? 1 : 0;
   self->amount = fields->has_amount ? fields->amount : 0;
   return self;
@@ -132,7 +135,8 @@ belfry_event_unref (BelfryEvent *self)
  * belfry_event_get_id:
  * @self: an event
  *
- * Gets the id that the log gave: `evt_` and 12 lower-case hexadecimal digits.
+ * Gets the id that the log gave: `evt_` and 12 lower-case hexadecimal digits. An event that was
+ * imported from another system may have one of another form.
  *
  * Returns: (transfer none) (nullable): the id, or %NULL before the log has accepted the event
  *
@@ -143,7 +147,9 @@ belfry_event_get_id (BelfryEvent *self)
 {
   g_return_val_if_fail (self != NULL, NULL);
 
-  return self->run != NULL ? self->id : NULL;
+  if (self->run == NULL)
+    return NULL;
+  return self->imported_id != NULL ? self->imported_id : self->id;
 }
 
 /**

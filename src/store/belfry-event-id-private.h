@@ -29,4 +29,14 @@ gboolean belfry_event_id_parse    (const BelfryEventIdKey *key,
                                    guint8                 *origin,
                                    guint64                *position);
 
+/* The form without the meaning: any 48 bits, of whatever log. */
+void     belfry_event_id_write_number (guint64             number,
+                                   char                    text[BELFRY_EVENT_ID_LENGTH + 1]);
+gboolean belfry_event_id_parse_number (const char         *text,
+                                   guint64                *number);
+void     belfry_event_id_decode   (const BelfryEventIdKey *key,
+                                   guint64                 number,
+                                   guint8                 *origin,
+                                   guint64                *position);
+
 G_END_DECLS

@@ -40,15 +40,28 @@ belfry_event_id_key_init (BelfryEventIdKey *self,
 }
 
 void
+belfry_event_id_write_number (guint64 number,
+                              char    text[BELFRY_EVENT_ID_LENGTH + 1])
+{
+  static const char digits[] = "0123456789abcdef";
+
+  memcpy (text, prefix, sizeof prefix);
+  for (int i = BELFRY_EVENT_ID_LENGTH - 1; i >= (int) sizeof prefix; i--)
+    {
+      text[i] = digits[number & 0xf];
+      number >>= 4;
+    }
+  text[BELFRY_EVENT_ID_LENGTH] = '\0';
+}
+
+void
 belfry_event_id_write (const BelfryEventIdKey *key,
                        guint8                  origin,
                        guint64                 position,
                        char                    text[BELFRY_EVENT_ID_LENGTH + 1])
 {
-  static const char digits[] = "0123456789abcdef";
   guint32 left = (guint32) origin << 16 | (guint32) (position >> 24);
   guint32 right = (guint32) position & HALF_MASK;
-  guint64 number;
 
   g_assert (position <= BELFRY_EVENT_ID_MAX_POSITION);
 
@@ -60,19 +73,12 @@ belfry_event_id_write (const BelfryEventIdKey *key,
       right = next;
     }
 
-  number = (guint64) left << 24 | right;
-  memcpy (text, prefix, sizeof prefix);
-  for (int i = BELFRY_EVENT_ID_LENGTH - 1; i >= (int) sizeof prefix; i--)
-    {
-      text[i] = digits[number & 0xf];
-      number >>= 4;
-    }
-  text[BELFRY_EVENT_ID_LENGTH] = '\0';
+  belfry_event_id_write_number ((guint64) left << 24 | right, text);
 }
 
-static gboolean
-parse_number (const char *text,
-              guint64    *number)
+gboolean
+belfry_event_id_parse_number (const char *text,
+                              guint64    *number)
 {
   if (strncmp (text, prefix, sizeof prefix) != 0)
     return FALSE;
@@ -89,20 +95,15 @@ parse_number (const char *text,
   return text[BELFRY_EVENT_ID_LENGTH] == '\0';
 }
 
-gboolean
-belfry_event_id_parse (const BelfryEventIdKey *key,
-                       const char             *text,
-                       guint8                 *origin,
-                       guint64                *position)
+void
+belfry_event_id_decode (const BelfryEventIdKey *key,
+                        guint64                 number,
+                        guint8                 *origin,
+                        guint64                *position)
 {
-  guint32 left, right;
-  guint64 number;
+  guint32 left = (guint32) (number >> 24) & HALF_MASK;
+  guint32 right = (guint32) number & HALF_MASK;
 
-  if (!parse_number (text, &number))
-    return FALSE;
-
-  left = (guint32) (number >> 24) & HALF_MASK;
-  right = (guint32) number & HALF_MASK;
   for (int i = BELFRY_EVENT_ID_N_ROUNDS - 1; i >= 0; i--)
     {
       guint32 previous = right ^ ((guint32) mix (left ^ key->rounds[i]) & HALF_MASK);
@@ -113,6 +114,20 @@ belfry_event_id_parse (const BelfryEventIdKey *key,
 
   *origin = (guint8) (left >> 16);
   *position = (guint64) (left & 0xffff) << 24 | right;
+}
+
+gboolean
+belfry_event_id_parse (const BelfryEventIdKey *key,
+                       const char             *text,
+                       guint8                 *origin,
+                       guint64                *position)
+{
+  guint64 number;
+
+  if (!belfry_event_id_parse_number (text, &number))
+    return FALSE;
+
+  belfry_event_id_decode (key, number, origin, position);
 
   return TRUE;
 }

@@ -43,6 +43,22 @@ belfry_event_store_default_init (BelfryEventStoreInterface *iface)
                 0,
                 NULL, NULL, NULL,
                 G_TYPE_NONE, 1, G_TYPE_PTR_ARRAY);
+
+  /**
+   * BelfryEventStore::removed:
+   * @self: the store
+   *
+   * The log lost its oldest events: they were deleted, or had become too old. Emitted on the home context, just
+   * before whoever deleted them is answered.
+   *
+   * Since: 0.1
+   */
+  g_signal_new ("removed",
+                G_TYPE_FROM_INTERFACE (iface),
+                G_SIGNAL_RUN_LAST,
+                0,
+                NULL, NULL, NULL,
+                G_TYPE_NONE, 0);
 }
 
 /**
@@ -195,6 +211,39 @@ belfry_event_store_append_async (BelfryEventStore    *self,
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
 
   BELFRY_EVENT_STORE_GET_IFACE (self)->append_async (self, events, cancellable, callback, user_data);
+}
+
+/**
+ * belfry_event_store_append_list_async: (rename-to belfry_event_store_append_async)
+ * @self: a store
+ * @events: (array length=n_events) (transfer none): events that were never appended before
+ * @n_events: how many they are
+ * @cancellable: (nullable): cancels what is not yet being written
+ * @callback: (scope async) (closure user_data): called on the home context
+ * @user_data: data for @callback
+ *
+ * Appends events as [method@Belfry.EventStore.append_async] does, from a plain array: for languages whose bindings make no
+ * [struct@GLib.PtrArray].
+ *
+ * Since: 0.1
+ */
+void
+belfry_event_store_append_list_async (BelfryEventStore     *self,
+                                      BelfryEvent         **events,
+                                      gsize                 n_events,
+                                      GCancellable         *cancellable,
+                                      GAsyncReadyCallback   callback,
+                                      gpointer              user_data)
+{
+  g_autoptr(GPtrArray) list = g_ptr_array_new_full ((guint) n_events, (GDestroyNotify) belfry_event_unref);
+
+  for (gsize i = 0; i < n_events; i++)
+    {
+      g_return_if_fail (events[i] != NULL);
+      g_ptr_array_add (list, belfry_event_ref (events[i]));
+    }
+
+  belfry_event_store_append_async (self, list, cancellable, callback, user_data);
 }
 
 /**
@@ -446,7 +495,7 @@ belfry_event_store_delete_async (BelfryEventStore    *self,
  *
  * Ends a deletion.
  *
- * Returns: %TRUE when the removal is durable, %FALSE with %BELFRY_ERROR_UNAVAILABLE otherwise
+ * Returns: (skip): %TRUE when the removal is durable, %FALSE with %BELFRY_ERROR_UNAVAILABLE otherwise
  *
  * Since: 0.1
  */

@@ -39,6 +39,8 @@ typedef struct
  * @count: events of it that the log holds
  * @last_seen_usec: when the newest of them was accepted, in µs since 1970 UTC
  *
+ * What the log holds of one type.
+ *
  * Since: 0.1
  */
 typedef struct
@@ -53,6 +55,8 @@ typedef struct
  * @total_events: events that the log holds
  * @events_last_hour: those of them accepted within the last hour
  * @by_type: (element-type BelfryTypeCount): count descending, then name
+ *
+ * What the log holds, in numbers.
  *
  * Since: 0.1
  */
@@ -123,6 +127,10 @@ BELFRY_AVAILABLE_IN_ALL
 void belfry_event_store_append_async (BelfryEventStore *self, GPtrArray *events,
                                       GCancellable *cancellable, GAsyncReadyCallback callback,
                                       gpointer user_data);
+BELFRY_AVAILABLE_IN_ALL
+void belfry_event_store_append_list_async (BelfryEventStore *self, BelfryEvent **events,
+                                           gsize n_events, GCancellable *cancellable,
+                                           GAsyncReadyCallback callback, gpointer user_data);
 BELFRY_AVAILABLE_IN_ALL
 gboolean belfry_event_store_append_finish (BelfryEventStore *self, GAsyncResult *result,
                                            GError **error);

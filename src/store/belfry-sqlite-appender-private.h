@@ -5,6 +5,7 @@
 #include "belfry-event-private.h"
 #include "belfry-sqlite-log-private.h"
 #include "belfry-sqlite-merge-private.h"
+#include "belfry-sqlite-receipts-private.h"
 
 G_BEGIN_DECLS
 
@@ -22,6 +23,7 @@ typedef enum
   BELFRY_SQLITE_DELETE_SESSION,
   BELFRY_SQLITE_DELETE_USER,
   BELFRY_SQLITE_DELETE_TYPE,
+  BELFRY_SQLITE_DELETE_IMPORTED,
   BELFRY_SQLITE_N_STATEMENTS,
 } BelfrySqliteStatement;
 
@@ -53,11 +55,13 @@ typedef struct
   BelfrySqliteState  state;    /* as committed */
   GHashTable        *types;    /* name → BelfrySqliteType */
   GPtrArray         *touched;  /* BelfrySqliteType that the open transaction counts */
+  BelfrySqliteReceipts *receipts;
   BelfrySqliteMerge *merge;
   guint              merge_entries;    /* how many the open transaction may insert */
   gint64             merge_usec;       /* and for how long */
   gboolean           may_hold_dead;    /* rows behind the floor */
   guint64            announced;        /* everything below is known to the home context */
+  guint64            barrier;          /* from the next position to here nothing is skipped; 0: not known */
   guint              n_wal_pages;      /* length of the write-ahead log */
   gboolean           was_open;
 } BelfrySqliteAppender;
@@ -77,6 +81,16 @@ gboolean              belfry_sqlite_appender_append (BelfrySqliteAppender  *self
                                                      GPtrArray             *events,
                                                      gint64                 now_usec,
                                                      GArray                *changes,
+                                                     GError               **error);
+gboolean              belfry_sqlite_appender_admit  (BelfrySqliteAppender  *self,
+                                                     BelfryReceipt         *receipt,
+                                                     GPtrArray             *events,
+                                                     guint                  n_before,
+                                                     gint64                 now_usec,
+                                                     GError               **error);
+gboolean              belfry_sqlite_appender_trim_receipts (BelfrySqliteAppender *self,
+                                                     gint64                 now_usec,
+                                                     guint                  max_rows,
                                                      GError               **error);
 gboolean              belfry_sqlite_appender_delete (BelfrySqliteAppender  *self,
                                                      guint64                cut,

@@ -30,6 +30,12 @@ count_type (BelfrySqliteAppender *self,
   g_array_append_val (changes, change);
 }
 
+static guint
+count_unannounced (const BelfrySqliteAppender *self)
+{
+  return (guint) belfry_sqlite_log_count_used (self->log, self->announced, self->state.next_position - 1);
+}
+
 /* After a commit of @events that failed, and a new connection: when they are in the log
  * nevertheless, gives them their places. %FALSE when they are not there. */
 gboolean
@@ -38,13 +44,16 @@ belfry_sqlite_appender_adopt (BelfrySqliteAppender *self,
                               GArray               *changes)
 {
   g_autofree BelfryEventPlace *places = NULL;
+  guint64 position = self->announced, barrier = 0;
 
-  if (self->state.next_position != self->announced + events->len || events->len == 0)
+  if (count_unannounced (self) != events->len || events->len == 0)
     return FALSE;
   places = g_new (BelfryEventPlace, events->len);
   for (guint i = 0; i < events->len; i++)
     {
-      places[i].position = self->announced + i;
+      if (position >= barrier)
+        position = belfry_sqlite_log_find_free (self->log, position, &barrier);
+      places[i].position = position++;
       places[i].accepted_usec = self->state.last_usec;
       belfry_event_id_write (&self->log->id_key, self->state.origin, places[i].position, places[i].id);
       count_type (self, belfry_event_get_event_type (g_ptr_array_index (events, i)), changes);
@@ -121,14 +130,17 @@ belfry_sqlite_appender_recall (BelfrySqliteAppender  *self,
                                GArray                *changes,
                                GError               **error)
 {
-  guint n_events = (guint) (self->state.next_position - self->announced);
+  guint n_events = count_unannounced (self);
   g_autofree BelfryEventPlace *places = g_new (BelfryEventPlace, n_events);
+  guint64 position = self->announced, barrier = 0;
 
   if (n_events == 0)
     return TRUE;
   for (guint i = 0; i < n_events; i++)
     {
-      places[i].position = self->announced + i;
+      if (position >= barrier)
+        position = belfry_sqlite_log_find_free (self->log, position, &barrier);
+      places[i].position = position++;
       if (!recall_event (self, events, &places[i], error))
         return FALSE;
       count_type (self, belfry_event_get_event_type (g_ptr_array_index (events, i)), changes);
@@ -202,6 +214,21 @@ remove_text (BelfrySqliteAppender    *self,
 }
 
 static gboolean
+remove_imported_id (BelfrySqliteAppender  *self,
+                    guint64                position,
+                    GError               **error)
+{
+  sqlite3_stmt *stmt = self->statements[BELFRY_SQLITE_DELETE_IMPORTED];
+
+  if (position > self->log->last_imported)
+    return TRUE;
+
+  sqlite3_bind_int64 (stmt, 1, (gint64) position);
+
+  return belfry_sqlite_run (stmt, error);
+}
+
+static gboolean
 remove_dead (BelfrySqliteAppender  *self,
              const DeadRow         *row,
              GError               **error)
@@ -215,6 +242,7 @@ remove_dead (BelfrySqliteAppender  *self,
 
   return belfry_sqlite_run (event, error) &&
          belfry_sqlite_run (type, error) &&
+         remove_imported_id (self, row->position, error) &&
          remove_text (self, BELFRY_SQLITE_DELETE_SESSION, row->session_id, row->position, error) &&
          remove_text (self, BELFRY_SQLITE_DELETE_USER, row->user_id, row->position, error);
 }
@@ -244,4 +272,16 @@ belfry_sqlite_appender_reclaim (BelfrySqliteAppender  *self,
   self->may_hold_dead = !was_last;
 
   return TRUE;
+}
+
+/* Removes some of the receipts that need not be kept any more, in a transaction of its own. */
+gboolean
+belfry_sqlite_appender_trim_receipts (BelfrySqliteAppender  *self,
+                                      gint64                 now_usec,
+                                      guint                  max_rows,
+                                      GError               **error)
+{
+  return belfry_sqlite_appender_begin (self, error) &&
+         belfry_sqlite_receipts_trim (self->receipts, now_usec, max_rows, error) &&
+         belfry_sqlite_appender_commit (self, &self->state, error);
 }

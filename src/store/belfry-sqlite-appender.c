@@ -19,6 +19,7 @@ static const char *const sources[BELFRY_SQLITE_N_STATEMENTS] = {
   [BELFRY_SQLITE_DELETE_SESSION] = "DELETE FROM by_session WHERE key = ?1 AND position = ?2",
   [BELFRY_SQLITE_DELETE_USER] = "DELETE FROM by_user WHERE key = ?1 AND position = ?2",
   [BELFRY_SQLITE_DELETE_TYPE] = "DELETE FROM by_type WHERE key = ?1 AND position = ?2",
+  [BELFRY_SQLITE_DELETE_IMPORTED] = "DELETE FROM imported WHERE position = ?1",
 };
 
 static void
@@ -54,6 +55,7 @@ belfry_sqlite_appender_new (BelfrySqliteLog *log)
   self->log = log;
   self->types = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, belfry_sqlite_type_free);
   self->touched = g_ptr_array_new ();
+  self->receipts = belfry_sqlite_receipts_new (log->receipt_window_usec, log->receipt_max_bytes);
   self->merge = belfry_sqlite_merge_new ();
 
   return self;
@@ -64,6 +66,7 @@ belfry_sqlite_appender_free (BelfrySqliteAppender *self)
 {
   belfry_sqlite_appender_close (self);
   belfry_sqlite_merge_free (self->merge);
+  belfry_sqlite_receipts_free (self->receipts);
   g_ptr_array_unref (self->touched);
   g_hash_table_unref (self->types);
   g_free (self);
@@ -74,6 +77,7 @@ belfry_sqlite_appender_close (BelfrySqliteAppender *self)
 {
   for (guint i = 0; i < BELFRY_SQLITE_N_STATEMENTS; i++)
     g_clear_pointer (&self->statements[i], sqlite3_finalize);
+  belfry_sqlite_receipts_disconnect (self->receipts);
   belfry_sqlite_merge_disconnect (self->merge);
   belfry_sqlite_merge_cancel (self->merge);
   g_clear_pointer (&self->db, sqlite3_close);
@@ -192,6 +196,20 @@ load_page_size (BelfrySqliteAppender  *self,
 }
 
 static gboolean
+load_last_imported (BelfrySqliteAppender  *self,
+                    GError               **error)
+{
+  gint64 position;
+
+  if (!belfry_sqlite_read_number (self->db, "SELECT max(position) FROM imported", &position, error))
+    return FALSE;
+
+  self->log->last_imported = (guint64) position;
+
+  return TRUE;
+}
+
+static gboolean
 load (BelfrySqliteAppender  *self,
       GError               **error)
 {
@@ -208,6 +226,7 @@ load (BelfrySqliteAppender  *self,
       belfry_event_id_key_init (&self->log->id_key, self->state.secret);
       self->announced = self->state.next_position;
       if (!load_page_size (self, error) ||
+          !load_last_imported (self, error) ||
           !belfry_sqlite_schema_load_skipped (self->db, self->log->skipped, error))
         return FALSE;
     }
@@ -226,7 +245,7 @@ prepare (BelfrySqliteAppender  *self,
         return FALSE;
     }
 
-  return TRUE;
+  return belfry_sqlite_receipts_connect (self->receipts, self->db, error);
 }
 
 static int
@@ -287,6 +306,7 @@ belfry_sqlite_appender_give_up (BelfrySqliteAppender *self)
   g_ptr_array_set_size (self->touched, 0);
   belfry_sqlite_tail_take_back (self->log->tail, self->state.next_position);
   belfry_sqlite_merge_take_back (self->merge);
+  belfry_sqlite_receipts_give_up (self->receipts);
 
   /* After some failures SQLite has rolled back by itself. */
   if (!sqlite3_get_autocommit (self->db))
@@ -318,6 +338,7 @@ belfry_sqlite_appender_commit (BelfrySqliteAppender     *self,
 
   belfry_sqlite_tail_set_end (self->log->tail, state.next_position);
   belfry_sqlite_merge_settle (self->merge);
+  belfry_sqlite_receipts_settle (self->receipts);
   if (state.merged != self->state.merged)
     belfry_sqlite_tail_trim (self->log->tail, state.merged);
   self->state = state;
@@ -451,6 +472,90 @@ settle_types (BelfrySqliteAppender *self,
   g_ptr_array_set_size (self->touched, 0);
 }
 
+static gboolean
+check_room (BelfrySqliteAppender  *self,
+            guint                  n_before,
+            guint                  n_events,
+            GError               **error)
+{
+  if (self->state.next_position + n_before + n_events + self->log->skipped->len <= BELFRY_EVENT_ID_MAX_POSITION)
+    return TRUE;
+
+  g_set_error_literal (error, BELFRY_ERROR, BELFRY_ERROR_UNAVAILABLE, "The log has no positions left");
+
+  return FALSE;
+}
+
+/* The position behind the next @n_events from @position on, *@barrier being as far as nothing is skipped. */
+static guint64
+pass_over (const BelfrySqliteAppender *self,
+           guint64                     position,
+           guint64                     n_events,
+           guint64                    *barrier)
+{
+  while (n_events > 0)
+    {
+      guint64 n_free;
+
+      if (position >= *barrier)
+        position = belfry_sqlite_log_find_free (self->log, position, barrier);
+      n_free = MIN (n_events, *barrier - position);
+      position += n_free;
+      n_events -= n_free;
+    }
+
+  return position;
+}
+
+/* The places of events behind the next @n_before; gives the position behind them. */
+static guint64
+fill_places (BelfrySqliteAppender *self,
+             guint                 n_before,
+             gint64                accepted_usec,
+             BelfryEventPlace     *places,
+             guint                 n_events)
+{
+  guint64 barrier = self->barrier;
+  guint64 position = pass_over (self, self->state.next_position, n_before, &barrier);
+
+  for (guint i = 0; i < n_events; i++)
+    {
+      if (G_UNLIKELY (position >= barrier))
+        position = belfry_sqlite_log_find_free (self->log, position, &barrier);
+      places[i].position = position++;
+      places[i].accepted_usec = accepted_usec;
+      belfry_event_id_write (&self->log->id_key, self->state.origin, places[i].position, places[i].id);
+    }
+
+  return position;
+}
+
+/* In the open transaction, which is going to append @n_before events first: looks for the receipt's key. When it is new
+ * and there are events, they are to be appended, and their receipt is kept with them. The receipt's outcome tells. */
+gboolean
+belfry_sqlite_appender_admit (BelfrySqliteAppender  *self,
+                              BelfryReceipt         *receipt,
+                              GPtrArray             *events,
+                              guint                  n_before,
+                              gint64                 now_usec,
+                              GError               **error)
+{
+  g_autofree BelfryEventPlace *places = NULL;
+  gint64 accepted_usec = MAX (self->state.last_usec, now_usec);
+
+  if (!belfry_sqlite_receipts_look_up (self->receipts, receipt, accepted_usec, error))
+    return FALSE;
+  if (receipt->outcome != BELFRY_RECEIPT_UNKNOWN || events->len == 0)
+    return TRUE;
+
+  if (!check_room (self, n_before, events->len, error))
+    return FALSE;
+  places = g_new (BelfryEventPlace, events->len);
+  fill_places (self, n_before, accepted_usec, places, events->len);
+
+  return belfry_sqlite_receipts_add (self->receipts, receipt, events, places, error);
+}
+
 /* Appends a run in the open transaction and commits it. On failure the log, and what is known of it, is as before. */
 gboolean
 belfry_sqlite_appender_append (BelfrySqliteAppender  *self,
@@ -462,24 +567,19 @@ belfry_sqlite_appender_append (BelfrySqliteAppender  *self,
   g_autofree BelfryEventPlace *places = g_new (BelfryEventPlace, events->len);
   BelfrySqliteState state = self->state;
 
-  if (state.next_position + events->len > BELFRY_EVENT_ID_MAX_POSITION)
-    {
-      g_set_error_literal (error, BELFRY_ERROR, BELFRY_ERROR_UNAVAILABLE, "The log has no positions left");
-      return FALSE;
-    }
+  if (!check_room (self, 0, events->len, error))
+    return FALSE;
 
   state.last_usec = MAX (state.last_usec, now_usec);
-  for (guint i = 0; i < events->len; i++)
-    {
-      places[i].position = state.next_position++;
-      places[i].accepted_usec = state.last_usec;
-      belfry_event_id_write (&self->log->id_key, state.origin, places[i].position, places[i].id);
-    }
+  state.next_position = fill_places (self, 0, state.last_usec, places, events->len);
 
   if (!write_run (self, events, places, error) || !belfry_sqlite_appender_commit (self, &state, error))
     return FALSE;
 
   settle_types (self, state.last_usec, changes);
+  if (G_UNLIKELY (state.next_position >= self->barrier) &&
+      belfry_sqlite_log_find_free (self->log, state.next_position, &self->barrier) != state.next_position)
+    self->barrier = state.next_position;
   self->announced = self->state.next_position;
   belfry_event_seal_run ((BelfryEvent **) events->pdata, places, events->len);
 

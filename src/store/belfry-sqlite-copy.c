@@ -176,10 +176,13 @@ renew (const char  *path,
       return FALSE;
     }
 
+  /* Single positions that were to be skipped some day are a part of the jump now. */
   sql = g_strdup_printf ("BEGIN IMMEDIATE;"
+                         "DELETE FROM skipped WHERE first BETWEEN %" G_GUINT64_FORMAT " AND %" G_GUINT64_FORMAT ";"
                          "INSERT INTO skipped VALUES (%" G_GUINT64_FORMAT ", %" G_GUINT64_FORMAT ");"
                          "UPDATE state SET log_id = %" G_GUINT64_FORMAT ", next_position = %" G_GUINT64_FORMAT ";"
                          "COMMIT;",
+                         state.next_position, next_position - 1,
                          state.next_position, next_position - 1, log_id >> 1 | 1, next_position);
 
   return belfry_sqlite_execute (db, sql, error);

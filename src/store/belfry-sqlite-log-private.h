@@ -17,7 +17,16 @@ G_BEGIN_DECLS
  * itself, and what it costs is the size of that page; appends do not feel the difference to larger ones. */
 #define BELFRY_SQLITE_PAGE_SIZE      8192
 
-/* Positions from first to last were never given to an event. */
+/* Ids that another system gave to the events at the beginning of the log: a number for one of our form, otherwise
+ * text. */
+#define BELFRY_SQLITE_IMPORTED_INDEX "CREATE UNIQUE INDEX imported_id ON imported (id);"
+#define BELFRY_SQLITE_IMPORTED_SCHEMA \
+  "CREATE TABLE imported (position INTEGER PRIMARY KEY, id NOT NULL);" BELFRY_SQLITE_IMPORTED_INDEX
+
+/* Bytes of an imported id, which are letters, digits and some marks that need no escapes anywhere. */
+#define BELFRY_SQLITE_IMPORTED_ID_MAX 200
+
+/* Positions from first to last were never, and will never be, given to an event. */
 typedef struct
 {
   guint64 first;
@@ -53,11 +62,14 @@ typedef struct
 {
   char               *path;
   BelfrySqliteTuning  tuning;
+  gint64              receipt_window_usec;
+  guint64             receipt_max_bytes;
   guint64             log_id;
   guint8              origin;
   guint               page_size;  /* bytes */
   BelfryEventIdKey    id_key;
   GArray             *skipped;  /* BelfrySqliteRange in order */
+  guint64             last_imported;  /* the last position with an imported id; 0: none */
   BelfrySqliteTail   *tail;
 } BelfrySqliteLog;
 
@@ -66,9 +78,14 @@ void             belfry_sqlite_log_free          (BelfrySqliteLog       *self);
 guint64          belfry_sqlite_log_count_used    (const BelfrySqliteLog *self,
                                                   guint64                first,
                                                   guint64                last);
+guint64          belfry_sqlite_log_find_free     (const BelfrySqliteLog *self,
+                                                  guint64                position,
+                                                  guint64               *barrier);
 
 /* All of these leave a file that they refuse as it is. */
 gboolean         belfry_sqlite_schema_prepare    (const char            *path,
+                                                  GError               **error);
+gboolean         belfry_sqlite_schema_make_file  (const char            *path,
                                                   GError               **error);
 gboolean         belfry_sqlite_schema_check_file (const char            *path,
                                                   gboolean               for_writing,

@@ -50,9 +50,37 @@ belfry_sqlite_log_count_used (const BelfrySqliteLog *self,
       const BelfrySqliteRange *range = &g_array_index (self->skipped, BelfrySqliteRange, i);
       guint64 from = MAX (first, range->first), to = MIN (last, range->last);
 
+      if (range->first > last)
+        break;
       if (from <= to)
         n_used -= to - from + 1;
     }
 
   return n_used;
+}
+
+/* The first position, from @position on, that may be given to an event. The next below *@barrier may be, too. */
+guint64
+belfry_sqlite_log_find_free (const BelfrySqliteLog *self,
+                             guint64                position,
+                             guint64               *barrier)
+{
+  const BelfrySqliteRange *ranges = (const BelfrySqliteRange *) (gconstpointer) self->skipped->data;
+  guint low = 0, high = self->skipped->len;
+
+  while (low < high)
+    {
+      guint middle = low + (high - low) / 2;
+
+      if (ranges[middle].last < position)
+        low = middle + 1;
+      else
+        high = middle;
+    }
+
+  for (; low < self->skipped->len && ranges[low].first <= position; low++)
+    position = ranges[low].last + 1;
+  *barrier = low < self->skipped->len ? ranges[low].first : G_MAXUINT64;
+
+  return position;
 }

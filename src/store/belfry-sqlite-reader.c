@@ -149,8 +149,6 @@ read_event (BelfrySqliteView  *view,
   sqlite3_stmt *stmt;
   gboolean has_row;
 
-  if (!belfry_sqlite_view_begin (view, error))
-    return FALSE;
   if (position < view->floor || position >= view->next_position)
     return TRUE;
 
@@ -178,16 +176,13 @@ look_up (BelfrySqliteRead  *read,
          GError           **error)
 {
   BelfryEvent *event = NULL;
-  gboolean success = TRUE;
   guint64 position;
-  guint8 origin;
+  gboolean success;
 
-  if (belfry_event_id_parse (&view->log->id_key, read->id, &origin, &position) && origin == view->log->origin)
-    {
-      success = read_event (view, position, &event, error);
-      belfry_sqlite_view_end (view);
-    }
-
+  success = belfry_sqlite_view_begin (view, error) &&
+            belfry_sqlite_view_find_id (view, read->id, &position, error) &&
+            read_event (view, position, &event, error);
+  belfry_sqlite_view_end (view);
   if (!success)
     return FALSE;
 

@@ -24,7 +24,7 @@
 
 /* The payload comes last in its row: a look at the other members never touches its overflow pages. There is no index
  * over time, because times of acceptance never run backwards along the positions. Entries of the index tables
- * above state.merged may be there or not and count for nothing. */
+ * above state.merged may be there or not and count for nothing. What is skipped may lie ahead of the next position. */
 static const char schema[] =
   "CREATE TABLE state (id INTEGER PRIMARY KEY CHECK (id = 1), log_id INTEGER NOT NULL, id_key BLOB NOT NULL,"
   " origin INTEGER NOT NULL, next_position INTEGER NOT NULL, floor INTEGER NOT NULL, merged INTEGER NOT NULL,"
@@ -39,7 +39,11 @@ static const char schema[] =
   " WITHOUT ROWID;"
   "CREATE TABLE by_type (key INTEGER NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (key, position))"
   " WITHOUT ROWID;"
-  "CREATE TABLE skipped (first INTEGER PRIMARY KEY, last INTEGER NOT NULL);";
+  "CREATE TABLE skipped (first INTEGER PRIMARY KEY, last INTEGER NOT NULL);"
+  "CREATE TABLE receipt (position INTEGER PRIMARY KEY, events INTEGER NOT NULL, accepted INTEGER NOT NULL,"
+  " bytes_before INTEGER NOT NULL, key BLOB NOT NULL UNIQUE, fingerprint BLOB NOT NULL, status INTEGER NOT NULL,"
+  " answer BLOB NOT NULL);"
+  BELFRY_SQLITE_IMPORTED_SCHEMA;
 
 static gboolean
 set_refused (GError     **error,
@@ -129,7 +133,7 @@ belfry_sqlite_schema_check_file (const char  *path,
                                  gboolean     for_writing,
                                  GError     **error)
 {
-  guint8 header[HEADER_SIZE];
+  guint8 header[HEADER_SIZE] = { 0 };
   struct stat status;
 
   if (stat (path, &status) < 0)
@@ -242,19 +246,13 @@ belfry_sqlite_flush_directory_of (const char  *path,
   return TRUE;
 }
 
-static gboolean
-make_file (const char  *path,
-           GError     **error)
+/* Makes an empty log where nothing may be yet. */
+gboolean
+belfry_sqlite_schema_make_file (const char  *path,
+                                GError     **error)
 {
-  g_autofree char *new_path = g_strconcat (path, ".new", NULL);
-  g_autofree char *journal_path = g_strconcat (new_path, "-journal", NULL);
-  int fd;
+  int fd = open (path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
-  /* What an interrupted creation left; the lock is ours. */
-  (void) g_unlink (journal_path);
-  (void) g_unlink (new_path);
-
-  fd = open (new_path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0)
     {
       g_set_error (error, BELFRY_ERROR, BELFRY_ERROR_REFUSED,
@@ -263,11 +261,28 @@ make_file (const char  *path,
     }
   (void) close (fd);
 
-  if (!fill_file (new_path, error))
+  if (!fill_file (path, error))
     {
-      (void) g_unlink (new_path);
+      (void) g_unlink (path);
       return FALSE;
     }
+
+  return TRUE;
+}
+
+static gboolean
+make_file (const char  *path,
+           GError     **error)
+{
+  g_autofree char *new_path = g_strconcat (path, ".new", NULL);
+  g_autofree char *journal_path = g_strconcat (new_path, "-journal", NULL);
+
+  /* What an interrupted creation left; the lock is ours. */
+  (void) g_unlink (journal_path);
+  (void) g_unlink (new_path);
+
+  if (!belfry_sqlite_schema_make_file (new_path, error))
+    return FALSE;
 
   if (g_rename (new_path, path) < 0)
     {

@@ -39,16 +39,12 @@ refuse (GTask *task)
 static void
 push_job (BelfrySqliteStore   *self,
           BelfrySqliteJobKind  kind,
-          GTask               *task,
-          GPtrArray           *events,
-          gsize                bytes)
+          GTask               *task)
 {
   BelfrySqliteJob *job = g_new0 (BelfrySqliteJob, 1);
 
   job->kind = kind;
   job->task = task;
-  job->events = events != NULL ? g_ptr_array_ref (events) : NULL;
-  job->bytes = bytes;
   belfry_sqlite_writer_push (self->writer, job);
 }
 
@@ -63,6 +59,41 @@ measure (GPtrArray *events)
   return bytes;
 }
 
+/* What an append counts for among those that wait; one that only looks for its receipt is work too. */
+static guint
+weigh (GPtrArray *events)
+{
+  return MAX (events->len, 1);
+}
+
+static void
+push_append (BelfrySqliteStore *self,
+             GTask             *task,
+             GPtrArray         *events,
+             BelfryReceipt     *receipt)
+{
+  BelfrySqliteJob *job;
+  gsize bytes = measure (events);
+
+  if (self->waiting_events + weigh (events) > self->max_waiting_events ||
+      self->waiting_bytes + bytes > self->max_waiting_bytes)
+    {
+      self->appends_failed++;
+      refuse (task);
+      return;
+    }
+
+  self->waiting_events += weigh (events);
+  self->waiting_bytes += bytes;
+  job = g_new0 (BelfrySqliteJob, 1);
+  job->kind = BELFRY_SQLITE_JOB_APPEND;
+  job->task = task;
+  job->events = g_ptr_array_ref (events);
+  job->receipt = receipt != NULL ? belfry_receipt_ref (receipt) : NULL;
+  job->bytes = bytes;
+  belfry_sqlite_writer_push (self->writer, job);
+}
+
 static void
 belfry_sqlite_store_append_async (BelfryEventStore    *store,
                                   GPtrArray           *events,
@@ -72,29 +103,29 @@ belfry_sqlite_store_append_async (BelfryEventStore    *store,
 {
   BelfrySqliteStore *self = BELFRY_SQLITE_STORE (store);
   g_autoptr(GTask) task = begin_task (self, belfry_event_store_append_async, cancellable, callback, user_data);
-  gsize bytes;
 
   if (task == NULL || g_task_return_error_if_cancelled (task))
     return;
 
   if (events->len == 0)
-    {
-      g_task_return_boolean (task, TRUE);
-      return;
-    }
+    g_task_return_boolean (task, TRUE);
+  else
+    push_append (self, g_steal_pointer (&task), events, NULL);
+}
 
-  bytes = measure (events);
-  if (self->waiting_events + events->len > self->max_waiting_events ||
-      self->waiting_bytes + bytes > self->max_waiting_bytes)
-    {
-      self->appends_failed++;
-      g_task_return_new_error (task, BELFRY_ERROR, BELFRY_ERROR_UNAVAILABLE, "Too much waits");
-      return;
-    }
+static void
+belfry_sqlite_store_append_with_receipt_async (BelfryReceiptKeeper *keeper,
+                                               GPtrArray           *events,
+                                               BelfryReceipt       *receipt,
+                                               GCancellable        *cancellable,
+                                               GAsyncReadyCallback  callback,
+                                               gpointer             user_data)
+{
+  BelfrySqliteStore *self = BELFRY_SQLITE_STORE (keeper);
+  g_autoptr(GTask) task = begin_task (self, belfry_receipt_keeper_append_async, cancellable, callback, user_data);
 
-  self->waiting_events += events->len;
-  self->waiting_bytes += bytes;
-  push_job (self, BELFRY_SQLITE_JOB_APPEND, g_steal_pointer (&task), events, bytes);
+  if (task != NULL && !g_task_return_error_if_cancelled (task))
+    push_append (self, g_steal_pointer (&task), events, receipt);
 }
 
 static gboolean
@@ -284,7 +315,7 @@ begin_delete (BelfrySqliteStore *self)
   before_usec = *(gint64 *) g_task_get_task_data (task);
   if (before_usec == G_MAXINT64)
     {
-      push_job (self, BELFRY_SQLITE_JOB_DELETE, g_object_ref (task), NULL, 0);
+      push_job (self, BELFRY_SQLITE_JOB_DELETE, g_object_ref (task));
       return;
     }
 
@@ -405,7 +436,7 @@ belfry_sqlite_store_check_async (BelfryEventStore    *store,
     }
 
   self->waiting_checks++;
-  push_job (self, BELFRY_SQLITE_JOB_CHECK, task, NULL, 0);
+  push_job (self, BELFRY_SQLITE_JOB_CHECK, task);
 }
 
 static gboolean
@@ -435,6 +466,28 @@ belfry_sqlite_store_get_floor (BelfryEventStore *store)
 }
 
 static void
+count_receipt (BelfrySqliteStore   *self,
+               const BelfryReceipt *receipt)
+{
+  switch (receipt->outcome)
+    {
+    case BELFRY_RECEIPT_STORED:
+      self->receipts_stored++;
+      break;
+    case BELFRY_RECEIPT_REPEATED:
+      self->receipts_repeated++;
+      break;
+    case BELFRY_RECEIPT_MISMATCHED:
+      self->receipts_mismatched++;
+      break;
+    case BELFRY_RECEIPT_OPEN:
+    case BELFRY_RECEIPT_UNKNOWN:
+    default:
+      break;
+    }
+}
+
+static void
 answer_job (BelfrySqliteStore         *self,
             const BelfrySqliteJob     *job,
             const BelfrySqliteOutcome *outcome,
@@ -442,10 +495,12 @@ answer_job (BelfrySqliteStore         *self,
 {
   if (job->kind == BELFRY_SQLITE_JOB_APPEND)
     {
-      self->waiting_events -= job->events->len;
+      self->waiting_events -= weigh (job->events);
       self->waiting_bytes -= job->bytes;
       if (outcome->error != NULL)
         self->appends_failed++;
+      else if (job->receipt != NULL)
+        count_receipt (self, job->receipt);
     }
 
   if (job->kind == BELFRY_SQLITE_JOB_CHECK)
@@ -467,6 +522,7 @@ static void
 tell_outcome (BelfrySqliteStore         *self,
               const BelfrySqliteOutcome *outcome)
 {
+  gboolean is_shorter = outcome->floor != self->floor;
   guint64 n_deleted;
 
   if (outcome->is_recount)
@@ -483,6 +539,8 @@ tell_outcome (BelfrySqliteStore         *self,
         self->clock_held += outcome->run->len;
       g_signal_emit_by_name (self, "committed", outcome->run);
     }
+  if (is_shorter)
+    g_signal_emit_by_name (self, "removed");
 
   for (guint i = 0; i < outcome->jobs->len; i++)
     answer_job (self, g_ptr_array_index (outcome->jobs, i), outcome, n_deleted);
@@ -528,4 +586,10 @@ belfry_sqlite_store_event_store_init (BelfryEventStoreInterface *iface)
   iface->get_log_id = belfry_sqlite_store_get_log_id;
   iface->get_last_position = belfry_sqlite_store_get_last_position;
   iface->get_floor = belfry_sqlite_store_get_floor;
+}
+
+void
+belfry_sqlite_store_receipt_keeper_init (BelfryReceiptKeeperInterface *iface)
+{
+  iface->append_async = belfry_sqlite_store_append_with_receipt_async;
 }

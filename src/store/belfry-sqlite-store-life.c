@@ -32,13 +32,15 @@ on_news (gpointer user_data)
   return G_SOURCE_CONTINUE;
 }
 
-static void
-attach_source (BelfrySqliteStore *self)
+static GSource *
+new_source (BelfrySqliteStore *self)
 {
-  self->source = g_source_new (&source_funcs, sizeof (GSource));
-  g_source_set_static_name (self->source, "BelfrySqliteStore");
-  g_source_set_callback (self->source, on_news, self, NULL);
-  g_source_attach (self->source, g_main_context_get_thread_default ());
+  GSource *source = g_source_new (&source_funcs, sizeof (GSource));
+
+  g_source_set_static_name (source, "BelfrySqliteStore");
+  g_source_set_callback (source, on_news, self, NULL);
+
+  return source;
 }
 
 static void
@@ -55,23 +57,26 @@ release (BelfrySqliteStore *self)
   g_clear_pointer (&self->file_lock, belfry_store_lock_release);
 }
 
+/* On any thread: nobody asks anything of the store before it is open. */
 static gboolean
 start (BelfrySqliteStore  *self,
+       BelfrySqliteState  *state,
        GError            **error)
 {
   g_autoptr(GArray) changes = NULL;
   g_autoptr(GError) local_error = NULL;
-  BelfrySqliteState state;
 
   self->log = belfry_sqlite_log_new (self->path);
   if (self->tuning != NULL)
     self->log->tuning = *self->tuning;
+  self->log->receipt_window_usec = self->receipt_window_usec;
+  self->log->receipt_max_bytes = self->receipt_max_bytes;
   self->checkpointer = belfry_sqlite_checkpointer_new (self->log);
   self->stats = belfry_sqlite_stats_new ();
-  attach_source (self);
+  self->source = new_source (self);
   self->writer = belfry_sqlite_writer_new (self->log, self->checkpointer, self->source,
                                            self->clock, self->clock_data);
-  if (!belfry_sqlite_writer_start (self->writer, &state, &changes, &local_error))
+  if (!belfry_sqlite_writer_start (self->writer, state, &changes, &local_error))
     {
       belfry_sqlite_explain_error (self->path, local_error, error);
       return FALSE;
@@ -79,12 +84,21 @@ start (BelfrySqliteStore  *self,
 
   self->readers = belfry_sqlite_readers_new (self->log, self->source, self->n_readers);
   belfry_sqlite_stats_apply (self->stats, changes);
-  self->log_id = state.log_id;
-  self->last_position = state.next_position - 1;
-  self->floor = state.floor;
-  self->is_open = TRUE;
 
   return TRUE;
+}
+
+/* On the home context: from now on it can be asked. */
+static void
+settle (BelfrySqliteStore       *self,
+        const BelfrySqliteState *state,
+        GMainContext            *context)
+{
+  self->log_id = state->log_id;
+  self->last_position = state->next_position - 1;
+  self->floor = state->floor;
+  self->is_open = TRUE;
+  g_source_attach (self->source, context);
 }
 
 /* The directories on the way to the file; each new one is flushed into its parent. */
@@ -144,6 +158,27 @@ claim_file (BelfrySqliteStore  *self,
   return TRUE;
 }
 
+static gboolean
+open_file (BelfrySqliteStore  *self,
+           BelfrySqliteState  *state,
+           GError            **error)
+{
+  if (self->path == NULL || self->path[0] == '\0' || self->path[0] == ':' || g_str_has_prefix (self->path, "file:"))
+    {
+      g_set_error (error, BELFRY_ERROR, BELFRY_ERROR_REFUSED,
+                   "'%s' is no path of a database file", self->path != NULL ? self->path : "");
+      return FALSE;
+    }
+
+  if (!claim_file (self, error) || !start (self, state, error))
+    {
+      release (self);
+      return FALSE;
+    }
+
+  return TRUE;
+}
+
 /**
  * belfry_sqlite_store_open:
  * @self: a store
@@ -164,27 +199,121 @@ belfry_sqlite_store_open (BelfrySqliteStore  *self,
                           GCancellable       *cancellable,
                           GError            **error)
 {
+  BelfrySqliteState state;
+
   g_return_val_if_fail (BELFRY_IS_SQLITE_STORE (self), FALSE);
   g_return_val_if_fail (!self->was_opened, FALSE);
 
   if (g_cancellable_set_error_if_cancelled (cancellable, error))
     return FALSE;
 
-  if (self->path == NULL || self->path[0] == '\0' || self->path[0] == ':' || g_str_has_prefix (self->path, "file:"))
+  self->was_opened = TRUE;
+  if (!open_file (self, &state, error))
+    return FALSE;
+
+  settle (self, &state, g_main_context_get_thread_default ());
+
+  return TRUE;
+}
+
+static void
+open_in_thread (GTask        *task,
+                gpointer      source_object,
+                gpointer      task_data,
+                GCancellable *cancellable)
+{
+  g_autofree BelfrySqliteState *state = g_new0 (BelfrySqliteState, 1);
+  GError *error = NULL;
+
+  if (open_file (task_data, state, &error))
+    g_task_return_pointer (task, g_steal_pointer (&state), g_free);
+  else
+    g_task_return_error (task, error);
+}
+
+static void
+opened_cb (GObject      *source,
+           GAsyncResult *result,
+           gpointer      user_data)
+{
+  g_autoptr(GTask) task = user_data;
+  g_autofree BelfrySqliteState *state = NULL;
+  g_autoptr(GError) error = NULL;
+
+  state = g_task_propagate_pointer (G_TASK (result), &error);
+  if (state == NULL)
     {
-      g_set_error (error, BELFRY_ERROR, BELFRY_ERROR_REFUSED,
-                   "'%s' is no path of a database file", self->path != NULL ? self->path : "");
-      return FALSE;
+      g_task_return_error (task, g_steal_pointer (&error));
+      return;
+    }
+
+  settle (g_task_get_source_object (task), state, g_task_get_context (task));
+  g_task_return_boolean (task, TRUE);
+}
+
+/**
+ * belfry_sqlite_store_open_async:
+ * @self: a store
+ * @cancellable: (nullable): looked at before the work begins
+ * @callback: (scope async): called when the store is open, or cannot be opened
+ * @user_data: (closure callback): data for @callback
+ *
+ * Opens the database as [method@Belfry.SqliteStore.open] does, without blocking. Nothing else is asked of the store
+ * until that is answered.
+ *
+ * Since: 0.1
+ */
+void
+belfry_sqlite_store_open_async (BelfrySqliteStore   *self,
+                                GCancellable        *cancellable,
+                                GAsyncReadyCallback  callback,
+                                gpointer             user_data)
+{
+  g_autoptr(GTask) task = NULL;
+  g_autoptr(GTask) work = NULL;
+
+  g_return_if_fail (BELFRY_IS_SQLITE_STORE (self));
+  g_return_if_fail (!self->was_opened);
+
+  task = g_task_new (self, cancellable, callback, user_data);
+  g_task_set_source_tag (task, belfry_sqlite_store_open_async);
+  /* An open store is told as such, whatever was cancelled meanwhile: somebody has to close it. */
+  g_task_set_check_cancellable (task, FALSE);
+  if (g_cancellable_is_cancelled (cancellable))
+    {
+      g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_CANCELLED, "Operation was cancelled");
+      return;
     }
 
   self->was_opened = TRUE;
-  if (!claim_file (self, error) || !start (self, error))
-    {
-      release (self);
-      return FALSE;
-    }
+  /* The thread may be the last to let go of its task, so that this one must not hold the store: the caller's does. */
+  work = g_task_new (NULL, NULL, opened_cb, g_steal_pointer (&task));
+  g_task_set_source_tag (work, open_in_thread);
+  g_task_set_task_data (work, self, NULL);
+  g_task_run_in_thread (work, open_in_thread);
+}
 
-  return TRUE;
+/**
+ * belfry_sqlite_store_open_finish:
+ * @self: a store
+ * @result: what the callback was given
+ * @error: return location for a [error@Belfry.Error]
+ *
+ * Ends [method@Belfry.SqliteStore.open_async].
+ *
+ * Returns: %TRUE on success, otherwise as for [method@Belfry.SqliteStore.open]
+ *
+ * Since: 0.1
+ */
+gboolean
+belfry_sqlite_store_open_finish (BelfrySqliteStore  *self,
+                                 GAsyncResult       *result,
+                                 GError            **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
+  g_return_val_if_fail (g_async_result_is_tagged (result, belfry_sqlite_store_open_async), FALSE);
+
+  return g_task_propagate_boolean (G_TASK (result), error);
 }
 
 /**

@@ -21,6 +21,8 @@ struct _BelfrySqliteStore
   guint64                max_waiting_bytes;
   guint                  max_waiting_reads;
   guint64                max_query_bytes;
+  gint64                 receipt_window_usec;
+  guint64                receipt_max_bytes;
   BelfrySqliteClockFunc  clock;
   gpointer               clock_data;
   BelfrySqliteTuning    *tuning;  /* or NULL */
@@ -50,9 +52,13 @@ struct _BelfrySqliteStore
   guint64                largest_batch;
   guint64                clock_held;
   guint64                queries_cut;
+  guint64                receipts_stored;
+  guint64                receipts_repeated;
+  guint64                receipts_mismatched;
 };
 
 void belfry_sqlite_store_event_store_init (BelfryEventStoreInterface *iface);
+void belfry_sqlite_store_receipt_keeper_init (BelfryReceiptKeeperInterface *iface);
 void belfry_sqlite_store_tell_outcomes    (BelfrySqliteStore         *self);
 
 /* Before the store is opened: where it takes the time from, in µs since 1970 UTC. Called on the

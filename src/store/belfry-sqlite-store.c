@@ -36,12 +36,21 @@ typedef enum
   PROP_TAIL_EVENTS,
   PROP_CLOCK_HELD,
   PROP_QUERIES_CUT,
+  PROP_RECEIPT_WINDOW_USEC,
+  PROP_RECEIPT_MAX_BYTES,
+  PROP_RECEIPT_BYTES,
+  PROP_RECEIPTS_STORED,
+  PROP_RECEIPTS_REPEATED,
+  PROP_RECEIPTS_MISMATCHED,
+  PROP_RECEIPTS_DROPPED,
 } BelfrySqliteStoreProperty;
 
-static GParamSpec *properties[PROP_QUERIES_CUT + 1];
+static GParamSpec *properties[PROP_RECEIPTS_DROPPED + 1];
 
 G_DEFINE_FINAL_TYPE_WITH_CODE (BelfrySqliteStore, belfry_sqlite_store, G_TYPE_OBJECT,
-                               G_IMPLEMENT_INTERFACE (BELFRY_TYPE_EVENT_STORE, belfry_sqlite_store_event_store_init))
+                               G_IMPLEMENT_INTERFACE (BELFRY_TYPE_EVENT_STORE, belfry_sqlite_store_event_store_init)
+                               G_IMPLEMENT_INTERFACE (BELFRY_TYPE_RECEIPT_KEEPER,
+                                                      belfry_sqlite_store_receipt_keeper_init))
 
 static gint64
 read_clock (gpointer user_data)
@@ -68,15 +77,16 @@ belfry_sqlite_store_finalize (GObject *object)
   G_OBJECT_CLASS (belfry_sqlite_store_parent_class)->finalize (object);
 }
 
-static guint64
-get_wal_bytes (BelfrySqliteStore *self)
+/* What the writer tells of itself; all 0 while the store is not open. */
+static BelfrySqliteGauges
+get_gauges (BelfrySqliteStore *self)
 {
   BelfrySqliteGauges gauges = { 0 };
 
-  if (self->writer != NULL)
+  if (self->is_open)
     belfry_sqlite_writer_get_gauges (self->writer, &gauges);
 
-  return gauges.wal_bytes;
+  return gauges;
 }
 
 static guint64
@@ -116,7 +126,7 @@ belfry_sqlite_store_get_property (GObject    *object,
       g_value_set_uint64 (value, self->max_query_bytes);
       break;
     case PROP_READS_WAITING:
-      g_value_set_uint64 (value, self->readers != NULL ? belfry_sqlite_readers_get_n_waiting (self->readers) : 0);
+      g_value_set_uint64 (value, self->is_open ? belfry_sqlite_readers_get_n_waiting (self->readers) : 0);
       break;
     case PROP_EVENTS_WAITING:
       g_value_set_uint64 (value, self->waiting_events);
@@ -134,19 +144,40 @@ belfry_sqlite_store_get_property (GObject    *object,
       g_value_set_uint64 (value, self->largest_batch);
       break;
     case PROP_WAL_BYTES:
-      g_value_set_uint64 (value, get_wal_bytes (self));
+      g_value_set_uint64 (value, get_gauges (self).wal_bytes);
       break;
     case PROP_DATABASE_BYTES:
       g_value_set_uint64 (value, get_database_bytes (self));
       break;
     case PROP_TAIL_EVENTS:
-      g_value_set_uint64 (value, self->log != NULL ? belfry_sqlite_tail_get_size (self->log->tail) : 0);
+      g_value_set_uint64 (value, self->is_open ? belfry_sqlite_tail_get_size (self->log->tail) : 0);
       break;
     case PROP_CLOCK_HELD:
       g_value_set_uint64 (value, self->clock_held);
       break;
     case PROP_QUERIES_CUT:
       g_value_set_uint64 (value, self->queries_cut);
+      break;
+    case PROP_RECEIPT_WINDOW_USEC:
+      g_value_set_int64 (value, self->receipt_window_usec);
+      break;
+    case PROP_RECEIPT_MAX_BYTES:
+      g_value_set_uint64 (value, self->receipt_max_bytes);
+      break;
+    case PROP_RECEIPT_BYTES:
+      g_value_set_uint64 (value, get_gauges (self).receipt_bytes);
+      break;
+    case PROP_RECEIPTS_STORED:
+      g_value_set_uint64 (value, self->receipts_stored);
+      break;
+    case PROP_RECEIPTS_REPEATED:
+      g_value_set_uint64 (value, self->receipts_repeated);
+      break;
+    case PROP_RECEIPTS_MISMATCHED:
+      g_value_set_uint64 (value, self->receipts_mismatched);
+      break;
+    case PROP_RECEIPTS_DROPPED:
+      g_value_set_uint64 (value, get_gauges (self).receipts_dropped);
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
@@ -197,6 +228,20 @@ belfry_sqlite_store_set_property (GObject      *object,
           g_object_notify_by_pspec (object, pspec);
         }
       break;
+    case PROP_RECEIPT_WINDOW_USEC:
+      if (self->receipt_window_usec != g_value_get_int64 (value))
+        {
+          self->receipt_window_usec = g_value_get_int64 (value);
+          g_object_notify_by_pspec (object, pspec);
+        }
+      break;
+    case PROP_RECEIPT_MAX_BYTES:
+      if (self->receipt_max_bytes != g_value_get_uint64 (value))
+        {
+          self->receipt_max_bytes = g_value_get_uint64 (value);
+          g_object_notify_by_pspec (object, pspec);
+        }
+      break;
     case PROP_EVENTS_WAITING:
     case PROP_READS_WAITING:
     case PROP_COMMITS:
@@ -208,6 +253,11 @@ belfry_sqlite_store_set_property (GObject      *object,
     case PROP_TAIL_EVENTS:
     case PROP_CLOCK_HELD:
     case PROP_QUERIES_CUT:
+    case PROP_RECEIPT_BYTES:
+    case PROP_RECEIPTS_STORED:
+    case PROP_RECEIPTS_REPEATED:
+    case PROP_RECEIPTS_MISMATCHED:
+    case PROP_RECEIPTS_DROPPED:
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
     }
@@ -217,6 +267,81 @@ static GParamSpec *
 make_counter (const char *name)
 {
   return g_param_spec_uint64 (name, NULL, NULL, 0, G_MAXUINT64, 0, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+}
+
+static void
+install_receipt_properties (void)
+{
+  /**
+   * BelfrySqliteStore:receipt-window-usec:
+   *
+   * How long the log knows the key of a request that is to count once, in µs from its acceptance. To be set before the
+   * store is opened.
+   *
+   * Since: 0.1
+   */
+  properties[PROP_RECEIPT_WINDOW_USEC] =
+    g_param_spec_int64 ("receipt-window-usec", NULL, NULL, 0, G_MAXINT64 / 2, G_TIME_SPAN_DAY,
+                        G_PARAM_READWRITE | G_PARAM_CONSTRUCT | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * BelfrySqliteStore:receipt-max-bytes:
+   *
+   * How many bytes of keys and answers are kept; beyond it the oldest go before their time. To be set before the store is
+   * opened.
+   *
+   * Since: 0.1
+   */
+  properties[PROP_RECEIPT_MAX_BYTES] =
+    g_param_spec_uint64 ("receipt-max-bytes", NULL, NULL, 0, G_MAXUINT64, 1024 * 1024 * 1024,
+                         G_PARAM_READWRITE | G_PARAM_CONSTRUCT | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * BelfrySqliteStore:receipt-bytes:
+   *
+   * Bytes of keys and answers that are kept.
+   *
+   * Since: 0.1
+   */
+  properties[PROP_RECEIPT_BYTES] = make_counter ("receipt-bytes");
+
+  /**
+   * BelfrySqliteStore:receipts-stored:
+   *
+   * Requests with a new key that were carried out since the store was opened.
+   *
+   * Since: 0.1
+   */
+  properties[PROP_RECEIPTS_STORED] = make_counter ("receipts-stored");
+
+  /**
+   * BelfrySqliteStore:receipts-repeated:
+   *
+   * Requests that got the answer of an earlier one, since the store was opened.
+   *
+   * Since: 0.1
+   */
+  properties[PROP_RECEIPTS_REPEATED] = make_counter ("receipts-repeated");
+
+  /**
+   * BelfrySqliteStore:receipts-mismatched:
+   *
+   * Requests that were refused because an earlier one had the same key and said something else, since the store was
+   * opened.
+   *
+   * Since: 0.1
+   */
+  properties[PROP_RECEIPTS_MISMATCHED] = make_counter ("receipts-mismatched");
+
+  /**
+   * BelfrySqliteStore:receipts-dropped:
+   *
+   * Keys that were forgotten before their time since the store was opened, because
+   * [property@Belfry.SqliteStore:receipt-max-bytes] was reached.
+   *
+   * Since: 0.1
+   */
+  properties[PROP_RECEIPTS_DROPPED] = make_counter ("receipts-dropped");
 }
 
 static void
@@ -393,6 +518,8 @@ belfry_sqlite_store_class_init (BelfrySqliteStoreClass *klass)
    * Since: 0.1
    */
   properties[PROP_QUERIES_CUT] = make_counter ("queries-cut");
+
+  install_receipt_properties ();
 
   g_object_class_install_properties (object_class, G_N_ELEMENTS (properties), properties);
 }

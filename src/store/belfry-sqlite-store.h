@@ -19,6 +19,12 @@ BELFRY_AVAILABLE_IN_ALL BelfrySqliteStore *belfry_sqlite_store_new (const char *
 BELFRY_AVAILABLE_IN_ALL
 gboolean belfry_sqlite_store_open (BelfrySqliteStore *self, GCancellable *cancellable,
                                    GError **error);
+BELFRY_AVAILABLE_IN_ALL
+void     belfry_sqlite_store_open_async  (BelfrySqliteStore *self, GCancellable *cancellable,
+                                          GAsyncReadyCallback callback, gpointer user_data);
+BELFRY_AVAILABLE_IN_ALL
+gboolean belfry_sqlite_store_open_finish (BelfrySqliteStore *self, GAsyncResult *result,
+                                          GError **error);
 /* Finishes what was begun, checkpoints, closes. Blocking; later calls fail with
  * BELFRY_ERROR_UNAVAILABLE. */
 BELFRY_AVAILABLE_IN_ALL void     belfry_sqlite_store_close (BelfrySqliteStore *self);

@@ -28,9 +28,15 @@ static const struct
   { "every position from the floor on is held or was skipped",
     "SELECT (SELECT next_position - floor FROM state)"
     " - (SELECT count(*) FROM event WHERE position >= (SELECT floor FROM state))"
-    " - (SELECT coalesce (sum (max (0, last - max (first, floor) + 1)), 0) FROM skipped, state)" },
+    " - (SELECT coalesce (sum (max (0, min (last, next_position - 1) - max (first, floor) + 1)), 0)"
+    " FROM skipped, state)" },
   { "no event lies where positions were skipped",
     "SELECT count(*) FROM event, skipped WHERE position BETWEEN first AND last" },
+  { "every receipt tells of positions that were given out",
+    "SELECT count(*) FROM receipt WHERE position + events > (SELECT next_position FROM state)" },
+  { "receipts count their bytes without a gap",
+    "SELECT count(*) FROM (SELECT bytes_before < lag (bytes_before) OVER (ORDER BY position) AS backwards FROM receipt)"
+    " WHERE backwards" },
   { "the index over sessions holds every event",
     "SELECT count(*) FROM event WHERE session_id IS NOT NULL"
     " AND position BETWEEN (SELECT floor FROM state) AND (SELECT merged FROM state)"
@@ -45,6 +51,9 @@ static const struct
   { "the index over sessions holds nothing else",
     "SELECT count(*) FROM by_session AS i LEFT JOIN event ON event.position = i.position"
     " WHERE session_id IS NOT i.key" },
+  { "every imported id belongs to an event",
+    "SELECT count(*) FROM imported LEFT JOIN event ON event.position = imported.position"
+    " WHERE event.position IS NULL" },
   { "the index over users holds nothing else",
     "SELECT count(*) FROM by_user AS i LEFT JOIN event ON event.position = i.position WHERE user_id IS NOT i.key" },
   { "the index over types holds nothing else",
@@ -103,6 +112,44 @@ check_claims (sqlite3     *db,
   return TRUE;
 }
 
+/* Of the ids that the log is going to give out, none may have been imported. */
+static gboolean
+check_imported (sqlite3                  *db,
+                const BelfrySqliteState  *state,
+                const char               *path,
+                GError                  **error)
+{
+  g_autoptr(BelfrySqliteLog) log = belfry_sqlite_log_new (path);
+  g_autoptr(sqlite3_stmt) stmt = NULL;
+  gboolean has_row;
+
+  belfry_event_id_key_init (&log->id_key, state->secret);
+  stmt = belfry_sqlite_prepare (db, "SELECT id FROM imported WHERE typeof (id) = 'integer'", error);
+  if (stmt == NULL || !belfry_sqlite_schema_load_skipped (db, log->skipped, error))
+    return FALSE;
+
+  for (;;)
+    {
+      guint64 position, barrier;
+      guint8 origin;
+
+      if (!belfry_sqlite_next (stmt, &has_row, error))
+        return FALSE;
+      if (!has_row)
+        return TRUE;
+
+      belfry_event_id_decode (&log->id_key, (guint64) sqlite3_column_int64 (stmt, 0), &origin, &position);
+      if (origin == state->origin && position >= state->next_position &&
+          belfry_sqlite_log_find_free (log, position, &barrier) == position)
+        break;
+    }
+
+  g_set_error (error, BELFRY_ERROR, BELFRY_ERROR_CORRUPT,
+               "Database '%s' is damaged: it fails the check that imported ids are not given out again", path);
+
+  return FALSE;
+}
+
 static gboolean
 check_all (sqlite3     *db,
            const char  *path,
@@ -113,7 +160,8 @@ check_all (sqlite3     *db,
   return belfry_sqlite_execute (db, "BEGIN", error) &&
          belfry_sqlite_schema_load_state (db, &state, error) &&
          check_pages (db, path, error) &&
-         check_claims (db, path, error);
+         check_claims (db, path, error) &&
+         check_imported (db, &state, path, error);
 }
 
 /**

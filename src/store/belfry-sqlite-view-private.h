@@ -29,6 +29,8 @@ typedef enum
   BELFRY_SQLITE_VIEW_USER_HAS,
   BELFRY_SQLITE_VIEW_TYPE_HAS,
   BELFRY_SQLITE_VIEW_TYPE_COUNT_ALL,
+  BELFRY_SQLITE_VIEW_IMPORTED_ID,
+  BELFRY_SQLITE_VIEW_IMPORTED_POSITION,
   BELFRY_SQLITE_VIEW_N_STATEMENTS,
 } BelfrySqliteViewStatement;
 
@@ -76,6 +78,10 @@ gboolean      belfry_sqlite_view_find_time     (BelfrySqliteView           *self
 gboolean      belfry_sqlite_view_find_type     (BelfrySqliteView           *self,
                                                 const char                 *name,
                                                 guint32                    *id,
+                                                GError                    **error);
+gboolean      belfry_sqlite_view_find_id       (BelfrySqliteView           *self,
+                                                const char                 *id,
+                                                guint64                    *position,
                                                 GError                    **error);
 BelfryEvent  *belfry_sqlite_view_make_event    (BelfrySqliteView           *self,
                                                 sqlite3_stmt               *row,

@@ -33,6 +33,8 @@ static const char *const sources[BELFRY_SQLITE_VIEW_N_STATEMENTS] = {
   [BELFRY_SQLITE_VIEW_TYPE_HAS] = HAS ("by_type"),
   [BELFRY_SQLITE_VIEW_TYPE_COUNT_ALL] =
     "SELECT id, (SELECT count(*) FROM by_type WHERE key = id AND position BETWEEN ?1 AND ?2) FROM event_type",
+  [BELFRY_SQLITE_VIEW_IMPORTED_ID] = "SELECT id FROM imported WHERE position = ?1",
+  [BELFRY_SQLITE_VIEW_IMPORTED_POSITION] = "SELECT position FROM imported WHERE id = ?1",
 };
 
 void
@@ -240,6 +242,83 @@ get_text (sqlite3_stmt *row,
   return text;
 }
 
+/* Sets @id to "" when the position has none that was imported. */
+static gboolean
+read_imported_id (BelfrySqliteView  *self,
+                  guint64            position,
+                  char               id[BELFRY_SQLITE_IMPORTED_ID_MAX + 1],
+                  GError           **error)
+{
+  sqlite3_stmt *stmt = belfry_sqlite_view_ensure (self, BELFRY_SQLITE_VIEW_IMPORTED_ID, error);
+  gboolean has_row;
+
+  if (stmt == NULL)
+    return FALSE;
+
+  sqlite3_bind_int64 (stmt, 1, (gint64) position);
+  if (!belfry_sqlite_next (stmt, &has_row, error))
+    return FALSE;
+
+  id[0] = '\0';
+  if (has_row && sqlite3_column_type (stmt, 0) == SQLITE_INTEGER)
+    belfry_event_id_write_number ((guint64) sqlite3_column_int64 (stmt, 0), id);
+  else if (has_row)
+    g_strlcpy (id, (const char *) sqlite3_column_text (stmt, 0), BELFRY_SQLITE_IMPORTED_ID_MAX + 1);
+  sqlite3_reset (stmt);
+
+  return TRUE;
+}
+
+/* Sets @position to 0 when no event was imported under that id. */
+static gboolean
+find_imported (BelfrySqliteView  *self,
+               const char        *id,
+               guint64           *position,
+               GError           **error)
+{
+  sqlite3_stmt *stmt = belfry_sqlite_view_ensure (self, BELFRY_SQLITE_VIEW_IMPORTED_POSITION, error);
+  guint64 number;
+  gboolean has_row;
+
+  if (stmt == NULL)
+    return FALSE;
+
+  if (belfry_event_id_parse_number (id, &number))
+    sqlite3_bind_int64 (stmt, 1, (gint64) number);
+  else
+    belfry_sqlite_bind_text (stmt, 1, id, -1);
+  if (!belfry_sqlite_next (stmt, &has_row, error))
+    return FALSE;
+
+  *position = has_row ? (guint64) sqlite3_column_int64 (stmt, 0) : 0;
+  sqlite3_reset (stmt);
+
+  return TRUE;
+}
+
+/* Finds where an event of that id must lie; sets @position to 0 when there can be none. */
+gboolean
+belfry_sqlite_view_find_id (BelfrySqliteView  *self,
+                            const char        *id,
+                            guint64           *position,
+                            GError           **error)
+{
+  guint8 origin;
+
+  *position = 0;
+  if (self->log->last_imported != 0 && !find_imported (self, id, position, error))
+    return FALSE;
+  if (*position != 0)
+    return TRUE;
+
+  /* Imported events do not have the ids that their positions stand for. */
+  if (!belfry_event_id_parse (&self->log->id_key, id, &origin, position) ||
+      origin != self->log->origin || *position <= self->log->last_imported)
+    *position = 0;
+
+  return TRUE;
+}
+
 /* Makes an event of the row, to be sealed at @place. */
 BelfryEvent *
 belfry_sqlite_view_make_event (BelfrySqliteView  *self,
@@ -247,6 +326,7 @@ belfry_sqlite_view_make_event (BelfrySqliteView  *self,
                                BelfryEventPlace  *place,
                                GError           **error)
 {
+  char imported_id[BELFRY_SQLITE_IMPORTED_ID_MAX + 1];
   BelfryEventFields fields = { 0 };
 
   fields.event_type = ensure_type_name (self, (guint32) sqlite3_column_int64 (row, BELFRY_SQLITE_ROW_TYPE), error);
@@ -271,6 +351,12 @@ belfry_sqlite_view_make_event (BelfrySqliteView  *self,
   place->position = (guint64) sqlite3_column_int64 (row, BELFRY_SQLITE_ROW_POSITION);
   place->accepted_usec = sqlite3_column_int64 (row, BELFRY_SQLITE_ROW_ACCEPTED);
   belfry_event_id_write (&self->log->id_key, self->log->origin, place->position, place->id);
+  if (place->position <= self->log->last_imported)
+    {
+      if (!read_imported_id (self, place->position, imported_id, error))
+        return NULL;
+      fields.imported_id = imported_id[0] != '\0' ? imported_id : NULL;
+    }
 
   return belfry_event_new_trusted (&fields);
 }

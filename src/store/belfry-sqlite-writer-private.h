@@ -25,6 +25,7 @@ typedef struct
   BelfrySqliteJobKind  kind;
   GTask               *task;
   GPtrArray           *events;  /* append: BelfryEvent */
+  BelfryReceipt       *receipt; /* append: or NULL */
   gsize                bytes;   /* append: size of the events */
   guint64              cut;     /* delete: the new floor; 0 for the end of the log */
   GHashTable          *counts;  /* delete: id of type → number, or NULL with cut 0 */
@@ -48,6 +49,8 @@ typedef struct
 {
   guint64 wal_bytes;
   guint64 merges;
+  guint64 receipt_bytes;
+  guint64 receipts_dropped;
 } BelfrySqliteGauges;
 
 typedef struct _BelfrySqliteWriter BelfrySqliteWriter;

@@ -6,13 +6,10 @@
  * Between transactions, in small steps, it tends the log: merges the tail, reclaims what lies
  * behind the floor, ends checkpoints. */
 
-#include "belfry-sqlite-writer-private.h"
+#include "belfry-sqlite-writer-fields-private.h"
 
 #define MAX_TRANSACTION_EVENTS 5000
 #define MAX_TRANSACTION_BYTES  (8 * 1024 * 1024)
-
-/* While requests keep coming, every so many transactions one step of reclaiming lets them wait. */
-#define RECLAIM_EVERY 16
 
 /* With three entries an event a merge that takes part in appends gets ahead of them. */
 #define MERGE_ENTRIES_AN_EVENT 6
@@ -20,8 +17,8 @@
 /* Nobody who appends waits longer for a part in a merge; to commit it takes about as long again. When the tail has
  * grown to several times the length at which merges begin, appends come in faster than merges can follow: then they
  * take longer parts, and fewer events at a time, until it is short again. */
-#define MAX_PORTION_USEC      5000
-#define MAX_LONG_PORTION_USEC 10000
+#define MAX_PORTION_USEC      BELFRY_SQLITE_PORTION_USEC
+#define MAX_LONG_PORTION_USEC (2 * BELFRY_SQLITE_PORTION_USEC)
 #define LONG_TAIL             4
 #define LONGEST_TAIL          16
 #define LONG_TAIL_EVENTS      1000
@@ -32,39 +29,12 @@
 /* A commit so short a time ago proves that the log can be written. */
 #define CHECK_USEC G_USEC_PER_SEC
 
-struct _BelfrySqliteWriter
-{
-  BelfrySqliteLog          *log;
-  BelfrySqliteCheckpointer *checkpointer;
-  GSource                  *source;
-  BelfrySqliteClockFunc     clock;
-  gpointer                  clock_data;
-  GThread                  *thread;         /* home context only */
-
-  GMutex                    lock;
-  GCond                     wake;           /* jobs, is_stopping */
-  GCond                     started;        /* is_started */
-  GQueue                    jobs;           /* guarded by lock; BelfrySqliteJob */
-  gboolean                  is_stopping;    /* guarded by lock */
-  gboolean                  is_started;     /* guarded by lock; the next three are set then, for the starter */
-  GError                   *start_error;
-  BelfrySqliteState         start_state;
-  GArray                   *start_changes;
-  GQueue                   *outcomes;       /* guarded by lock; BelfrySqliteOutcome */
-  BelfrySqliteGauges        gauges;         /* guarded by lock */
-
-  BelfrySqliteAppender     *appender;       /* writer thread only, once started, like all below */
-  gboolean                  is_failing;
-  gint64                    committed_usec; /* monotonic; 0: never */
-  guint                     n_transactions;
-  gboolean                  is_settled;     /* nothing was to be done for a while */
-};
-
 void
 belfry_sqlite_job_free (BelfrySqliteJob *job)
 {
   g_clear_object (&job->task);
   g_clear_pointer (&job->events, g_ptr_array_unref);
+  g_clear_pointer (&job->receipt, belfry_receipt_unref);
   g_clear_pointer (&job->counts, g_hash_table_unref);
   g_free (job);
 }
@@ -167,6 +137,14 @@ take_jobs (BelfrySqliteWriter *self,
     }
 }
 
+void
+belfry_sqlite_writer_update_gauges (BelfrySqliteWriter *self)
+{
+  self->gauges.wal_bytes = (guint64) self->appender->n_wal_pages * (self->log->page_size + 24);
+  self->gauges.receipt_bytes = belfry_sqlite_receipts_get_bytes (self->appender->receipts);
+  self->gauges.receipts_dropped = belfry_sqlite_receipts_get_dropped (self->appender->receipts);
+}
+
 static void
 tell (BelfrySqliteWriter  *self,
       BelfrySqliteOutcome *outcome)
@@ -175,7 +153,7 @@ tell (BelfrySqliteWriter  *self,
 
   outcome->last_position = self->appender->state.next_position - 1;
   outcome->floor = self->appender->state.floor;
-  self->gauges.wal_bytes = (guint64) self->appender->n_wal_pages * (self->log->page_size + 24);
+  belfry_sqlite_writer_update_gauges (self);
   g_queue_push_tail (self->outcomes, outcome);
   g_source_set_ready_time (self->source, 0);
 }
@@ -189,6 +167,39 @@ get_portion_usec (BelfrySqliteWriter *self)
   return has_tail_of (self, LONG_TAIL) ? MAX_LONG_PORTION_USEC : MAX_PORTION_USEC;
 }
 
+/* The run gets the events of all jobs, but of those that repeat what was done before. */
+static gboolean
+collect_run (BelfrySqliteWriter   *self,
+             BelfrySqliteOutcome  *outcome,
+             gint64                now_usec,
+             GError              **error)
+{
+  guint n_kept = 0;
+
+  for (guint i = 0; i < outcome->jobs->len; i++)
+    {
+      const BelfrySqliteJob *job = g_ptr_array_index (outcome->jobs, i);
+
+      if (job->receipt != NULL)
+        {
+          if (!belfry_sqlite_appender_admit (self->appender, job->receipt, job->events, outcome->run->len,
+                                             now_usec, error))
+            return FALSE;
+          if (job->receipt->outcome != BELFRY_RECEIPT_STORED)
+            continue;
+          n_kept++;
+        }
+
+      for (guint j = 0; j < job->events->len; j++)
+        g_ptr_array_add (outcome->run, belfry_event_ref (g_ptr_array_index (job->events, j)));
+    }
+
+  /* Who brings receipts takes old ones away: faster than they come, and a few at a time. */
+  return n_kept == 0 ||
+         !belfry_sqlite_receipts_is_due (self->appender->receipts, now_usec) ||
+         belfry_sqlite_receipts_trim (self->appender->receipts, now_usec, 2 * n_kept, error);
+}
+
 static gboolean
 append_jobs (BelfrySqliteWriter   *self,
              BelfrySqliteOutcome  *outcome,
@@ -196,16 +207,13 @@ append_jobs (BelfrySqliteWriter   *self,
 {
   gint64 now_usec = self->clock (self->clock_data);
 
-  for (guint i = 0; i < outcome->jobs->len; i++)
-    {
-      const BelfrySqliteJob *job = g_ptr_array_index (outcome->jobs, i);
-
-      for (guint j = 0; j < job->events->len; j++)
-        g_ptr_array_add (outcome->run, belfry_event_ref (g_ptr_array_index (job->events, j)));
-    }
+  if (!collect_run (self, outcome, now_usec, error))
+    return FALSE;
   self->appender->merge_entries = MAX (self->log->tuning.merge_entries, outcome->run->len * MERGE_ENTRIES_AN_EVENT);
   self->appender->merge_usec = get_portion_usec (self);
   outcome->is_clock_held = now_usec < self->appender->state.last_usec;
+  if (outcome->run->len == 0)
+    return belfry_sqlite_appender_commit (self->appender, &self->appender->state, error);
 
   return belfry_sqlite_appender_append (self->appender, outcome->run, now_usec, outcome->changes, error);
 }
@@ -299,11 +307,9 @@ run_transaction (BelfrySqliteWriter   *self,
     }
 }
 
-/* Gives the transaction up. A connection that failed to write or flush is not asked again: it is closed, and the next
- * transaction opens another. */
-static void
-give_up (BelfrySqliteWriter *self,
-         const GError       *error)
+void
+belfry_sqlite_writer_give_up (BelfrySqliteWriter *self,
+                              const GError       *error)
 {
   if (self->appender->db != NULL)
     {
@@ -334,6 +340,12 @@ note_success (BelfrySqliteWriter *self)
 }
 
 static gboolean
+is_append (const BelfrySqliteOutcome *outcome)
+{
+  return ((const BelfrySqliteJob *) g_ptr_array_index (outcome->jobs, 0))->kind == BELFRY_SQLITE_JOB_APPEND;
+}
+
+static gboolean
 attempt (BelfrySqliteWriter   *self,
          BelfrySqliteOutcome  *outcome,
          GError              **error)
@@ -344,11 +356,13 @@ attempt (BelfrySqliteWriter   *self,
   g_array_set_size (outcome->changes, 0);
   if (run_transaction (self, outcome, &local_error))
     {
-      note_success (self);
+      /* Jobs that only repeat what was done before prove nothing: they write nothing. */
+      if (outcome->run->len > 0 || !is_append (outcome))
+        note_success (self);
       return TRUE;
     }
 
-  give_up (self, local_error);
+  belfry_sqlite_writer_give_up (self, local_error);
   g_propagate_error (error, g_steal_pointer (&local_error));
 
   return FALSE;
@@ -407,118 +421,6 @@ run_jobs (BelfrySqliteWriter  *self,
   tell (self, outcome);
 }
 
-static void
-start_merge_if_due (BelfrySqliteWriter *self)
-{
-  const BelfrySqliteTuning *tuning = &self->log->tuning;
-  guint n_rows = belfry_sqlite_tail_get_size (self->log->tail);
-
-  if (belfry_sqlite_merge_is_preparing (self->appender->merge) ||
-      belfry_sqlite_merge_is_inserting (self->appender->merge))
-    return;
-
-  if (n_rows >= tuning->merge_rows || (self->is_settled && n_rows >= tuning->idle_merge_rows))
-    {
-      g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
-
-      belfry_sqlite_merge_begin (self->appender->merge,
-                                 self->appender->state.merged, self->appender->state.next_position - 1);
-      self->gauges.merges++;
-    }
-}
-
-/* Some of what goes before the first insertion: rows are collected faster than they come. */
-static gboolean
-prepare_merge (BelfrySqliteWriter  *self,
-               GError             **error)
-{
-  gint64 end_usec = g_get_monotonic_time () + MAX_PORTION_USEC;
-  BelfrySqliteAppender *appender = self->appender;
-
-  do
-    {
-      if (!belfry_sqlite_merge_prepare (appender->merge, appender->db, error))
-        return FALSE;
-    }
-  while (belfry_sqlite_merge_is_preparing (appender->merge) && g_get_monotonic_time () < end_usec);
-
-  return TRUE;
-}
-
-static gboolean
-finish_checkpoint (BelfrySqliteAppender  *appender,
-                   GError               **error)
-{
-  int code = sqlite3_wal_checkpoint_v2 (appender->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-
-  /* Others may be carrying over just now, which is as good. */
-  if (code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_LOCKED)
-    return TRUE;
-
-  belfry_sqlite_set_error (appender->db, error);
-
-  return FALSE;
-}
-
-/* Does one step of the tending; @is_done says that there is nothing to be done. */
-static gboolean
-tend_step (BelfrySqliteWriter  *self,
-           gboolean             is_idle,
-           gboolean            *is_done,
-           GError             **error)
-{
-  BelfrySqliteAppender *appender = self->appender;
-  BelfrySqliteMerge *merge = appender->merge;
-
-  if (belfry_sqlite_checkpointer_take_finish (self->checkpointer) && !finish_checkpoint (appender, error))
-    return FALSE;
-
-  start_merge_if_due (self);
-  if (belfry_sqlite_merge_is_preparing (merge))
-    return prepare_merge (self, error);
-
-  if (appender->may_hold_dead && (is_idle || ++self->n_transactions % RECLAIM_EVERY == 0))
-    {
-      appender->merge_entries = 0;
-      return belfry_sqlite_appender_reclaim (appender, error);
-    }
-
-  if (is_idle && belfry_sqlite_merge_is_inserting (merge))
-    {
-      appender->merge_entries = self->log->tuning.merge_entries * 4;
-      appender->merge_usec = MAX_PORTION_USEC;
-      return belfry_sqlite_appender_begin (appender, error) &&
-             belfry_sqlite_appender_commit (appender, &appender->state, error);
-    }
-
-  *is_done = TRUE;
-
-  return TRUE;
-}
-
-/* Whether there is more to tend at once. */
-static gboolean
-tend (BelfrySqliteWriter *self,
-      gboolean            is_idle)
-{
-  g_autoptr(GError) error = NULL;
-  gboolean is_done = FALSE;
-
-  if (self->appender->db == NULL)
-    return FALSE;
-
-  if (tend_step (self, is_idle, &is_done, &error))
-    {
-      belfry_sqlite_checkpointer_note (self->checkpointer, self->appender->n_wal_pages);
-      return !is_done;
-    }
-
-  /* A request will find out when it works again. */
-  give_up (self, error);
-
-  return FALSE;
-}
-
 static gboolean
 start (BelfrySqliteWriter *self)
 {
@@ -574,8 +476,9 @@ leave_in_order (BelfrySqliteWriter *self)
   gint64 end_usec = g_get_monotonic_time () + MAX_LEAVE_USEC;
 
   self->appender->may_hold_dead = FALSE;
+  self->is_leaving = TRUE;
   self->is_settled = TRUE;
-  while (g_get_monotonic_time () < end_usec && tend (self, TRUE))
+  while (g_get_monotonic_time () < end_usec && belfry_sqlite_writer_tend (self, TRUE))
     ;
   belfry_sqlite_appender_close (self->appender);
 }
@@ -603,7 +506,7 @@ writer_thread (gpointer data)
           self->is_settled = FALSE;
           run_jobs (self, g_steal_pointer (&outcome));
         }
-      has_more = tend (self, is_idle) || (!is_idle && self->appender->db != NULL);
+      has_more = belfry_sqlite_writer_tend (self, is_idle) || (!is_idle && self->appender->db != NULL);
       if (!has_more && self->is_settled && self->appender->db != NULL)
         sqlite3_db_release_memory (self->appender->db);
     }
