@@ -2,6 +2,7 @@
  * Copyright 2026 The Belfry authors */
 #pragma once
 
+#include "belfry-access.h"
 #include "belfry-client.h"
 #include "belfry-client-publisher.h"
 #include "belfry-client-subscription.h"

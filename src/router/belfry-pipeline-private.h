@@ -3,6 +3,7 @@
 #pragma once
 
 #include "belfry-pipeline.h"
+#include "belfry-receipt-private.h"
 #include "belfry-retention-private.h"
 
 G_BEGIN_DECLS
@@ -19,6 +20,18 @@ gboolean belfry_pipeline_publish_json (BelfryPipeline *self, const char *json, g
 /* The same for an event that is valid already and was never published; takes over the reference. */
 void belfry_pipeline_publish_event (BelfryPipeline *self, BelfryEvent *event,
                                     BelfryPublishFunc func, gpointer user_data);
+
+/* For doors that publish otherwise: NULL with error, and counted, when the bytes are no valid event. */
+BelfryEvent *belfry_pipeline_parse_json (BelfryPipeline *self, const char *json, gssize length,
+                                         GError **error);
+
+/* Events that are to be stored once, with the receipt that makes it so; none at all only looks for the receipt.
+ * Exactly one call of func, as above; without an error the receipt tells what became of it. FALSE when a
+ * receipt with the same key is on its way just now: then func is not called. */
+typedef void (*BelfryPublishOnceFunc) (GPtrArray *events, BelfryReceipt *receipt, const GError *error,
+                                       gpointer user_data);
+gboolean belfry_pipeline_publish_once (BelfryPipeline *self, GPtrArray *events, BelfryReceipt *receipt,
+                                       BelfryPublishOnceFunc func, gpointer user_data);
 
 /* For tests: what looks after retention-usec. */
 BelfryRetention *belfry_pipeline_peek_retention (BelfryPipeline *self);

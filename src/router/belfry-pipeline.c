@@ -4,7 +4,7 @@
 
 #include "belfry-error.h"
 #include "belfry-event-private.h"
-#include "belfry-pipeline-private.h"
+#include "belfry-pipeline-fields-private.h"
 #include "belfry-retention-private.h"
 #include "belfry-turn-source-private.h"
 
@@ -30,25 +30,6 @@
  *
  * Since: 0.1
  */
-struct _BelfryPipeline
-{
-  GObject parent_instance;
-
-  BelfryEventValidator *validator;
-  BelfryEventStore     *store;
-  BelfryRouter         *router;
-  GMainContext         *context;
-
-  struct _Batch *batch;         /* what this turn has brought so far, or NULL */
-  GSource       *batch_source;  /* armed while there is a batch */
-
-  guint64 accepted;
-  guint64 rejected;
-  guint64 unavailable;
-
-  BelfryRetention *retention;
-};
-
 typedef enum
 {
   PROP_VALIDATOR = 1,
@@ -58,9 +39,10 @@ typedef enum
   PROP_REJECTED,
   PROP_UNAVAILABLE,
   PROP_RETENTION_USEC,
+  PROP_CONFLICTS,
 } BelfryPipelineProperty;
 
-static GParamSpec *properties[PROP_RETENTION_USEC + 1];
+static GParamSpec *properties[PROP_CONFLICTS + 1];
 
 G_DEFINE_FINAL_TYPE (BelfryPipeline, belfry_pipeline, G_TYPE_OBJECT)
 
@@ -124,8 +106,8 @@ append_cb (GObject      *object,
     }
 }
 
-static void
-append_batch (BelfryPipeline *self)
+void
+belfry_pipeline_flush (BelfryPipeline *self)
 {
   Batch *batch = g_steal_pointer (&self->batch);
 
@@ -138,7 +120,7 @@ append_batch (BelfryPipeline *self)
 static gboolean
 batch_cb (gpointer user_data)
 {
-  append_batch (BELFRY_PIPELINE (user_data));
+  belfry_pipeline_flush (BELFRY_PIPELINE (user_data));
   return G_SOURCE_CONTINUE;
 }
 
@@ -173,6 +155,9 @@ belfry_pipeline_get_property (GObject    *object,
     case PROP_RETENTION_USEC:
       g_value_set_int64 (value, belfry_retention_get_usec (self->retention));
       break;
+    case PROP_CONFLICTS:
+      g_value_set_uint64 (value, self->conflicts);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
       break;
@@ -205,9 +190,26 @@ belfry_pipeline_set_property (GObject      *object,
     case PROP_ACCEPTED:
     case PROP_REJECTED:
     case PROP_UNAVAILABLE:
+    case PROP_CONFLICTS:
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
       break;
+    }
+}
+
+/* The defaults of who names nothing but the log. */
+static void
+make_missing_parts (BelfryPipeline *self)
+{
+  if (self->store == NULL && self->router != NULL)
+    self->store = g_object_ref (belfry_router_get_store (self->router));
+  if (self->router == NULL && self->store != NULL)
+    self->router = belfry_router_new (self->store);
+  if (self->validator == NULL)
+    {
+      g_autoptr(BelfryEventTypeRegistry) registry = belfry_event_type_registry_new ();
+
+      self->validator = belfry_event_validator_new (registry);
     }
 }
 
@@ -218,6 +220,8 @@ belfry_pipeline_constructed (GObject *object)
 
   G_OBJECT_CLASS (belfry_pipeline_parent_class)->constructed (object);
 
+  make_missing_parts (self);
+  g_return_if_fail (self->store != NULL);
   self->retention = belfry_retention_new (self->store, self->context);
 }
 
@@ -227,7 +231,7 @@ belfry_pipeline_dispose (GObject *object)
   BelfryPipeline *self = BELFRY_PIPELINE (object);
 
   /* Only somebody who disposes of us by force finds a batch here: it is answered all the same. */
-  append_batch (self);
+  belfry_pipeline_flush (self);
 
   G_OBJECT_CLASS (belfry_pipeline_parent_class)->dispose (object);
 }
@@ -238,6 +242,7 @@ belfry_pipeline_finalize (GObject *object)
   BelfryPipeline *self = BELFRY_PIPELINE (object);
 
   belfry_turn_source_clear (&self->batch_source);
+  g_clear_pointer (&self->receipts, g_hash_table_unref);
   g_clear_pointer (&self->retention, belfry_retention_stop);
   g_clear_object (&self->validator);
   g_clear_object (&self->router);
@@ -253,7 +258,7 @@ install_parts (void)
   /**
    * BelfryPipeline:validator:
    *
-   * Makes events of what is published.
+   * Makes events of what is published; one with the built-in types where none is given.
    *
    * Since: 0.1
    */
@@ -264,7 +269,7 @@ install_parts (void)
   /**
    * BelfryPipeline:store:
    *
-   * The log that events are appended to.
+   * The log that events are appended to; that of the router where none is given.
    *
    * Since: 0.1
    */
@@ -275,7 +280,7 @@ install_parts (void)
   /**
    * BelfryPipeline:router:
    *
-   * Brings the log's events to subscribers.
+   * Brings the log's events to subscribers; a new one with the default bounds where none is given.
    *
    * Since: 0.1
    */
@@ -318,6 +323,18 @@ install_counters (void)
    */
   properties[PROP_UNAVAILABLE] =
     g_param_spec_uint64 ("unavailable", NULL, NULL, 0, G_MAXUINT64, 0,
+                         G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * BelfryPipeline:conflicts:
+   *
+   * How often something was to be published once while the same was on its way already. Changes
+   * without notification.
+   *
+   * Since: 0.1
+   */
+  properties[PROP_CONFLICTS] =
+    g_param_spec_uint64 ("conflicts", NULL, NULL, 0, G_MAXUINT64, 0,
                          G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
 }
 
@@ -382,7 +399,21 @@ belfry_pipeline_publish_event (BelfryPipeline    *self,
   g_array_append_val (self->batch->answers, answer);
 
   if (self->batch->events->len >= MAX_BATCH_EVENTS || self->batch->bytes >= MAX_BATCH_BYTES)
-    append_batch (self);
+    belfry_pipeline_flush (self);
+}
+
+BelfryEvent *
+belfry_pipeline_parse_json (BelfryPipeline  *self,
+                            const char      *json,
+                            gssize           length,
+                            GError         **error)
+{
+  BelfryEvent *event = belfry_event_validator_parse (self->validator, json, length, error);
+
+  if (event == NULL)
+    self->rejected++;
+
+  return event;
 }
 
 gboolean
@@ -393,13 +424,10 @@ belfry_pipeline_publish_json (BelfryPipeline     *self,
                               gpointer            user_data,
                               GError            **error)
 {
-  BelfryEvent *event = belfry_event_validator_parse (self->validator, json, length, error);
+  BelfryEvent *event = belfry_pipeline_parse_json (self, json, length, error);
 
   if (event == NULL)
-    {
-      self->rejected++;
-      return FALSE;
-    }
+    return FALSE;
 
   belfry_pipeline_publish_event (self, event, func, user_data);
   return TRUE;
@@ -431,6 +459,25 @@ belfry_pipeline_new (BelfryEventValidator *validator,
                        "store", store,
                        "router", router,
                        NULL);
+}
+
+/**
+ * belfry_pipeline_new_for_store:
+ * @store: an open log
+ *
+ * Makes a pipeline with a validator and a router of its own: the built-in event types, and the
+ * default bounds.
+ *
+ * Returns: (transfer full): a new pipeline
+ *
+ * Since: 0.1
+ */
+BelfryPipeline *
+belfry_pipeline_new_for_store (BelfryEventStore *store)
+{
+  g_return_val_if_fail (BELFRY_IS_EVENT_STORE (store), NULL);
+
+  return g_object_new (BELFRY_TYPE_PIPELINE, "store", store, NULL);
 }
 
 /**

@@ -19,6 +19,8 @@ G_DECLARE_FINAL_TYPE (BelfryPipeline, belfry_pipeline, BELFRY, PIPELINE, GObject
 BELFRY_AVAILABLE_IN_ALL BelfryPipeline *belfry_pipeline_new (BelfryEventValidator *validator,
                                                              BelfryEventStore *store,
                                                              BelfryRouter *router);
+/* With a validator and a router of its own. */
+BELFRY_AVAILABLE_IN_ALL BelfryPipeline *belfry_pipeline_new_for_store (BelfryEventStore *store);
 BELFRY_AVAILABLE_IN_ALL BelfryEventValidator *belfry_pipeline_get_validator (BelfryPipeline *self);
 BELFRY_AVAILABLE_IN_ALL BelfryEventStore     *belfry_pipeline_get_store (BelfryPipeline *self);
 BELFRY_AVAILABLE_IN_ALL BelfryRouter         *belfry_pipeline_get_router (BelfryPipeline *self);

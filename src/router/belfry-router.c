@@ -255,6 +255,7 @@ belfry_router_constructed (GObject *object)
   g_autoptr(GMainContext) context = g_main_context_ref_thread_default ();
 
   G_OBJECT_CLASS (belfry_router_parent_class)->constructed (object);
+  g_return_if_fail (self->store != NULL);
 
   belfry_feed_hub_init (&self->hub, object, context, self->store);
   apply_ring_bounds (self);

@@ -112,7 +112,8 @@ push_cb (gpointer user_data)
   g_autoptr(BelfrySubscriber) self = g_object_ref (user_data);
   guint n_pushed = 0;
 
-  while (n_pushed < PUSHES_PER_TURN && push_one (self))
+  /* A handler may pause. */
+  while (n_pushed < PUSHES_PER_TURN && self->push_source != NULL && push_one (self))
     n_pushed++;
 
   if (self->push_source == NULL)
@@ -332,6 +333,8 @@ static void
 belfry_subscriber_init (BelfrySubscriber *self)
 {
   self->created_usec = g_get_real_time ();
+  /* Until the router opens it: an object that somebody else makes is never fed. */
+  self->feed.state = BELFRY_FEED_CLOSED;
 }
 
 BelfrySubscriber *
@@ -503,7 +506,7 @@ belfry_subscriber_dup_cursor (BelfrySubscriber *self)
  *
  * Begins to emit [signal@Belfry.Subscriber::event] and [signal@Belfry.Subscriber::gap], from the
  * next turn of the loop on. Events that came since the subscription began are not lost: they wait.
- * A second call does nothing.
+ * A second call does nothing. Goes on after [method@Belfry.Subscriber.pause].
  *
  * Since: 0.1
  */
@@ -518,6 +521,24 @@ belfry_subscriber_start (BelfrySubscriber *self)
   self->push_source = belfry_turn_source_new (self->feed.hub->context, "belfry subscriber",
                                               push_cb, self);
   belfry_turn_source_arm (self->push_source);
+}
+
+/**
+ * belfry_subscriber_pause:
+ * @self: a subscriber
+ *
+ * Stops emitting [signal@Belfry.Subscriber::event] and [signal@Belfry.Subscriber::gap], at once, until
+ * [method@Belfry.Subscriber.start] is called again. What comes meanwhile waits in the mailbox, and in the log
+ * when that is full, so that a pause costs no memory however long it lasts.
+ *
+ * Since: 0.1
+ */
+void
+belfry_subscriber_pause (BelfrySubscriber *self)
+{
+  g_return_if_fail (BELFRY_IS_SUBSCRIBER (self));
+
+  belfry_turn_source_clear (&self->push_source);
 }
 
 /**

@@ -19,6 +19,8 @@ G_BEGIN_DECLS
  * @to: cursor up to which they were lost
  * @lost: how many positions were removed from the log there, matching or not
  *
+ * A stretch of the log that a subscriber asked for too late.
+ *
  * Since: 0.1
  */
 typedef struct
@@ -50,6 +52,7 @@ BELFRY_AVAILABLE_IN_ALL void belfry_subscriber_set_filter (BelfrySubscriber *sel
  * (transfer full) */
 BELFRY_AVAILABLE_IN_ALL BelfryCursor *belfry_subscriber_dup_cursor (BelfrySubscriber *self);
 BELFRY_AVAILABLE_IN_ALL void          belfry_subscriber_start      (BelfrySubscriber *self);
+BELFRY_AVAILABLE_IN_ALL void          belfry_subscriber_pause      (BelfrySubscriber *self);
 BELFRY_AVAILABLE_IN_ALL void          belfry_subscriber_cancel     (BelfrySubscriber *self);
 
 G_END_DECLS
