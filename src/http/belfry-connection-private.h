@@ -5,6 +5,8 @@
 #include <gio/gio.h>
 #include <sys/uio.h>
 
+#include "belfry-listener-private.h"
+
 G_BEGIN_DECLS
 
 /* A taken connection, plain or TLS, as two calls that never block. */
@@ -20,6 +22,7 @@ typedef struct
   GPollableOutputStream *tls_output; /* unowned; NULL when plain */
   GByteArray            *tls_rest;   /* owned; a record that TLS has half taken, NULL when none */
   int                    fd;         /* of the stream's socket; -1 once closed */
+  BelfryListenerSeat    *seat;       /* owned; with a descriptor of its own, else it goes with the stream, or NULL */
   gboolean               owns_fd;    /* a duplicate of the stream's; else it goes with the stream */
   gboolean               may_hold_more; /* bytes may wait that the descriptor does not tell of */
 } BelfryConnection;

@@ -71,7 +71,8 @@ let_go_of_stream (BelfryConnection *self)
 }
 
 static void
-begin_plain (BelfryConnection *self)
+begin_plain (BelfryConnection *self,
+             GIOStream        *base)
 {
   int fd = fcntl (self->fd, F_DUPFD_CLOEXEC, 0);
 
@@ -80,6 +81,7 @@ begin_plain (BelfryConnection *self)
     return;
   self->fd = fd;
   self->owns_fd = TRUE;
+  self->seat = belfry_listener_seat_take_over (base);
   if (self->handshake == NULL)
     let_go_of_stream (self);
 }
@@ -112,7 +114,7 @@ belfry_connection_init (BelfryConnection *self,
       self->may_hold_more = TRUE;
     }
   if (self->tls_input == NULL)
-    begin_plain (self);
+    begin_plain (self, base);
 
   /* Socket pairs of tests know no TCP_NODELAY; a connection without either option still works. */
   (void) setsockopt (self->fd, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof send_buffer);
@@ -334,6 +336,7 @@ belfry_connection_close (BelfryConnection *self)
 
   if (self->owns_fd)
     (void) close (self->fd);
+  g_clear_pointer (&self->seat, belfry_listener_seat_free);
   self->fd = -1;
   self->owns_fd = FALSE;
   self->handshake = NULL;

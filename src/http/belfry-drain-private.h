@@ -17,6 +17,8 @@ typedef void (*BelfryDrainFunc) (gpointer user_data);
 BelfryDrain *belfry_drain_new          (GMainContext *context, BelfrySessionSet *sessions, BelfryGate *gate,
                                         guint limit_msec, BelfryDrainFunc func, gpointer user_data);
 void         belfry_drain_free         (BelfryDrain *self);
+/* Waits for nobody any longer; func is called soon. */
+void         belfry_drain_hurry        (BelfryDrain *self);
 /* A request has its answer. */
 void         belfry_drain_request_done (BelfryDrain *self);
 

@@ -80,6 +80,17 @@ detach (GSource **source)
   g_clear_pointer (source, g_source_unref);
 }
 
+/* Whoever is still at it is cut off. */
+void
+belfry_drain_hurry (BelfryDrain *self)
+{
+  if (self->done != NULL)
+    return;
+
+  self->done = g_idle_source_new ();
+  attach (self, self->done);
+}
+
 void
 belfry_drain_free (BelfryDrain *self)
 {

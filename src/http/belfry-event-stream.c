@@ -2,9 +2,10 @@
  * Copyright 2026 The Belfry authors */
 #include <string.h>
 
-#include "belfry-address-private.h"
 #include "belfry-error.h"
+#include "belfry-gate-private.h"
 #include "belfry-refusal-private.h"
+#include "belfry-request-log-private.h"
 #include "belfry-rest-private.h"
 
 /* GET /events/stream: Server-Sent Events. The request is understood here, and the subscription made; then
@@ -34,22 +35,27 @@ get_resume_from (BelfryRequest *request)
   return NULL;
 }
 
+static void
+append_unless_type (const char *name,
+                    const char *value,
+                    gpointer    user_data)
+{
+  if (g_ascii_strcasecmp (name, "Content-Type") != 0)
+    append_line (name, value, user_data);
+}
+
 static char *
 format_head (BelfryServer  *server,
              BelfryRequest *request)
 {
-  const char *origin = belfry_request_get_header (request, "Origin");
-  const char *allowed = belfry_origin_find_allowed (origin, belfry_server_get_cors_origins (server));
+  SoupMessageHeaders *given = soup_server_message_get_response_headers (belfry_request_get_message (request));
   g_autoptr(GString) head = g_string_new ("HTTP/1.1 200 OK\r\n");
 
   append_line ("Content-Type", "text/event-stream; charset=utf-8", head);
   append_line ("Cache-Control", "no-store", head);
   append_line ("X-Accel-Buffering", "no", head);
   append_line ("Connection", "close", head);
-  if (allowed != NULL)
-    append_line ("Access-Control-Allow-Origin", allowed, head);
-  if (allowed != NULL && strcmp (allowed, "*") != 0)
-    append_line ("Vary", "Origin", head);
+  soup_message_headers_foreach (given, append_unless_type, head);
   belfry_security_headers_foreach (belfry_server_is_over_tls (server), append_line, head);
   g_string_append (head, "\r\n");
 
@@ -84,9 +90,13 @@ start_stream (BelfryServer     *server,
               BelfrySubscriber *subscriber)
 {
   g_autofree char *head = format_head (server, request);
-  g_autoptr(GIOStream) stream = belfry_request_steal_connection (request);
+  g_autoptr(GIOStream) stream = NULL;
 
-  belfry_sse_session_start (belfry_server_get_sessions (server), stream, head, subscriber);
+  if (BELFRY_TELLS_REQUESTS ())
+    belfry_request_log_answer (request, 200, 0, 0);
+  stream = belfry_request_steal_connection (request);
+  belfry_sse_session_start (belfry_server_get_sessions (server), stream, belfry_request_get_grant (request), head,
+                            subscriber);
 }
 
 static void
@@ -106,10 +116,12 @@ get_stream (BelfryServer  *server,
   g_autoptr(BelfryFilter) filter = NULL;
   g_autoptr(BelfryCursor) cursor = NULL;
   g_autoptr(GError) error = NULL;
+  BelfryVerdict verdict;
 
-  if (!belfry_server_accepts_key (server, request, TRUE))
+  verdict = belfry_admission_judge (belfry_server_get_admission (server), request, TRUE);
+  if (verdict != BELFRY_VERDICT_ADMITTED)
     {
-      belfry_refuse (request, belfry_server_get_stopping (server), 401, "Invalid or missing API key");
+      belfry_gate_refuse_by_verdict (request, verdict);
       return;
     }
   if (belfry_request_has_body (request))
@@ -137,5 +149,6 @@ get_stream (BelfryServer  *server,
 void
 belfry_event_stream_add_routes (BelfryServer *self)
 {
-  belfry_server_add_route_full (self, "GET", "/events/stream", BELFRY_ROUTE_EARLY, get_stream);
+  belfry_server_add_route_full (self, "GET", "/events/stream", BELFRY_ROUTE_EARLY, BELFRY_SCOPE_SUBSCRIBE,
+                                BELFRY_RATE_CLASS_NONE, get_stream, NULL, NULL);
 }

@@ -23,6 +23,8 @@ G_BEGIN_DECLS
 #define BELFRY_CLOSE_POLICY        1008
 #define BELFRY_CLOSE_TOO_BIG       1009
 #define BELFRY_CLOSE_TRY_LATER     1013
+#define BELFRY_CLOSE_UNAUTHORIZED  4001
+#define BELFRY_CLOSE_TOO_MANY      4002
 
 /* The longest header of a frame that a server sends, and the longest payload of a control frame. */
 #define BELFRY_FRAME_HEADER_MAX    10

@@ -4,6 +4,8 @@
 
 #include <libsoup/soup.h>
 
+#include "belfry-http-clock-private.h"
+#include "belfry-admission-private.h"
 #include "belfry-route-table-private.h"
 #include "belfry-server.h"
 
@@ -15,13 +17,14 @@ typedef struct _BelfryGate BelfryGate;
 typedef struct
 {
   guint64 requests;
-  guint64 unauthorized;
   guint64 too_large;
 } BelfryGateTally;
 
 /* server is borrowed, and owns the gate. */
 BelfryGate            *belfry_gate_new             (BelfryServer *server);
 void                   belfry_gate_free            (BelfryGate *self);
+/* The time limits of its connections. */
+BelfryHttpClock       *belfry_gate_get_clock       (BelfryGate *self);
 BelfryRouteTable      *belfry_gate_get_routes      (BelfryGate *self);
 void                   belfry_gate_take_connection (BelfryGate *self, GIOStream *stream, GSocketAddress *local,
                                                     GSocketAddress *remote);
@@ -31,6 +34,8 @@ guint                  belfry_gate_get_n_in_work   (BelfryGate *self);
 void                   belfry_gate_close           (BelfryGate *self);
 /* The request is no longer in anybody's hands. */
 void                   belfry_gate_forget_request  (BelfryGate *self, BelfryRequest *request);
+/* For doors that look at the key themselves. */
+void                   belfry_gate_refuse_by_verdict (BelfryRequest *request, BelfryVerdict verdict);
 const BelfryGateTally *belfry_gate_get_tally       (BelfryGate *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (BelfryGate, belfry_gate_free)

@@ -21,6 +21,7 @@ struct _BelfryGate
   BelfryServer     *server;      /* borrowed; owns the gate */
   SoupServer       *soup;        /* owned */
   BelfryHttpPoller *poller;      /* owned reference */
+  BelfryHttpClock  *clock;       /* owned reference */
   GBytes           *lines;       /* owned; the security headers; NULL before the first connection */
   BelfryRouteTable *routes;      /* owned */
   GSocket          *far_end;     /* owned; of a socket pair on which nothing ever comes */
@@ -75,6 +76,8 @@ on_request_started (SoupServer        *soup,
     belfry_http_stream_begin_request (stream);
   soup_message_headers_append (soup_server_message_get_response_headers (message), "Content-Type",
                                "application/json");
+  if (belfry_cors_varies (belfry_server_get_cors (self->server)))
+    soup_message_headers_append (soup_server_message_get_response_headers (message), "Vary", "Origin");
   soup_message_body_append (soup_server_message_get_response_body (message), SOUP_MEMORY_STATIC, bad_request,
                             strlen (bad_request));
   g_signal_connect (message, "got-chunk", G_CALLBACK (on_body_chunk), self);
@@ -124,6 +127,59 @@ refuse (BelfryGate    *self,
 }
 
 static gboolean
+is_options (SoupServerMessage *message)
+{
+  return soup_server_message_get_method (message) == SOUP_METHOD_OPTIONS;
+}
+
+/* An answer to OPTIONS, of headers alone. Behind a 204 the library would close the connection. */
+static void
+respond_bare (BelfryGate    *self,
+              BelfryRequest *request)
+{
+  SoupMessageHeaders *headers = soup_server_message_get_response_headers (belfry_request_get_message (request));
+
+  if (belfry_request_has_body (request))
+    {
+      refuse (self, request, 400, "No body expected");
+      return;
+    }
+  soup_message_headers_remove (headers, "Content-Type");
+  belfry_request_respond (request, 200, NULL, NULL);
+}
+
+/* Browsers ask before they send what a page could not send without script. Such a question carries no key. */
+static gboolean
+answer_preflight (BelfryGate        *self,
+                  BelfryRequest     *request,
+                  SoupServerMessage *message)
+{
+  SoupMessageHeaders *headers = soup_server_message_get_request_headers (message);
+
+  if (!belfry_cors_is_preflight (headers))
+    return FALSE;
+
+  belfry_cors_decorate_preflight (belfry_server_get_cors (self->server), headers,
+                                  soup_server_message_get_response_headers (message));
+  respond_bare (self, request);
+  return TRUE;
+}
+
+/* "OPTIONS *" asks what there is at all. */
+static gboolean
+answer_for_all (BelfryGate    *self,
+                BelfryRequest *request,
+                const char    *path)
+{
+  if (strcmp (path, "*") != 0)
+    return FALSE;
+
+  belfry_request_set_response_header (request, "Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS");
+  respond_bare (self, request);
+  return TRUE;
+}
+
+static gboolean
 find_route (BelfryGate        *self,
             BelfryRequest     *request,
             SoupServerMessage *message)
@@ -135,6 +191,11 @@ find_route (BelfryGate        *self,
   if (match.route == NULL && match.path_known)
     {
       belfry_request_set_response_header (request, "Allow", match.allow);
+      if (is_options (message))
+        {
+          respond_bare (self, request);
+          return FALSE;
+        }
       refuse (self, request, 405, "Method Not Allowed");
       return FALSE;
     }
@@ -146,6 +207,47 @@ find_route (BelfryGate        *self,
 
   belfry_request_take_match (request, &match);
   return TRUE;
+}
+
+void
+belfry_gate_refuse_by_verdict (BelfryRequest *request,
+                               BelfryVerdict  verdict)
+{
+  GCancellable *stopping = belfry_server_get_stopping (belfry_request_get_server (request));
+
+  if (verdict == BELFRY_VERDICT_FORBIDDEN)
+    {
+      belfry_refuse (request, stopping, 403, "Insufficient scope");
+      return;
+    }
+
+  belfry_request_set_response_header (request, "WWW-Authenticate", "Bearer");
+  belfry_refuse (request, stopping, 401, "Invalid or missing API key");
+}
+
+/* FALSE when the request got its answer here: who it comes from, and how many came from there, is looked at
+ * before anything that it says. */
+static gboolean
+admit (BelfryGate    *self,
+       BelfryRequest *request)
+{
+  BelfryAdmission *admission = belfry_server_get_admission (self->server);
+  BelfryVerdict verdict = belfry_admission_judge (admission, request, FALSE);
+  g_autofree char *retry_after = NULL;
+  guint64 wait_seconds;
+
+  if (verdict != BELFRY_VERDICT_ADMITTED)
+    {
+      belfry_gate_refuse_by_verdict (request, verdict);
+      return FALSE;
+    }
+  if (belfry_admission_take (admission, request, g_get_monotonic_time (), &wait_seconds))
+    return TRUE;
+
+  retry_after = g_strdup_printf ("%" G_GUINT64_FORMAT, wait_seconds);
+  belfry_request_set_response_header (request, "Retry-After", retry_after);
+  refuse (self, request, 429, "Rate limit exceeded. Try again later.");
+  return FALSE;
 }
 
 static void
@@ -166,20 +268,19 @@ on_headers (SoupServer        *soup,
   /* We serve no parts; libsoup would cut them out of an answer by itself. */
   soup_message_headers_remove (soup_server_message_get_request_headers (message), "Range");
 
+  belfry_cors_decorate (belfry_server_get_cors (self->server), soup_server_message_get_request_headers (message),
+                        soup_server_message_get_response_headers (message));
+  if (is_options (message) && (answer_preflight (self, request, message) || answer_for_all (self, request, path)))
+    return;
   if (!find_route (self, request, message))
     return;
 
   route = belfry_request_get_route (request);
+  if (!(route->flags & BELFRY_ROUTE_EARLY) && !admit (self, request))
+    return;
   if (!belfry_request_parse_query (request, &error))
     {
       refuse (self, request, 400, error->message);
-      return;
-    }
-  if (!(route->flags & (BELFRY_ROUTE_OPEN | BELFRY_ROUTE_EARLY))
-      && !belfry_server_accepts_key (self->server, request, FALSE))
-    {
-      self->tally.unauthorized++;
-      refuse (self, request, 401, "Invalid or missing API key");
       return;
     }
   if (!check_size (self, request))
@@ -237,12 +338,14 @@ belfry_gate_new (BelfryServer *server)
   self->server = server;
   self->soup = soup_server_new ("raw-paths", TRUE, NULL);
   self->poller = belfry_http_poller_new ();
+  self->clock = belfry_http_clock_new ();
   self->routes = belfry_route_table_new ();
   self->early = g_hash_table_new_full (NULL, NULL, NULL, g_object_unref);
   self->in_work = g_hash_table_new (NULL, NULL);
   self->requests = g_hash_table_new (NULL, NULL);
 
   soup_server_add_early_handler (self->soup, NULL, on_headers, self, NULL);
+  soup_server_add_early_handler (self->soup, "*", on_headers, self, NULL);
   soup_server_add_handler (self->soup, NULL, on_body, self, NULL);
   g_signal_connect (self->soup, "request-started", G_CALLBACK (on_request_started), self);
   g_signal_connect (self->soup, "request-finished", G_CALLBACK (on_request_gone), self);
@@ -280,8 +383,10 @@ belfry_gate_free (BelfryGate *self)
   belfry_gate_close (self);
   g_signal_handlers_disconnect_by_data (self->soup, self);
   soup_server_remove_handler (self->soup, NULL);
+  soup_server_remove_handler (self->soup, "*");
   g_clear_object (&self->soup);
   g_clear_pointer (&self->poller, belfry_http_poller_unref);
+  g_clear_pointer (&self->clock, belfry_http_clock_unref);
   g_clear_pointer (&self->lines, g_bytes_unref);
   g_clear_pointer (&self->routes, belfry_route_table_free);
   g_clear_pointer (&self->early, g_hash_table_unref);
@@ -305,7 +410,8 @@ belfry_gate_take_connection (BelfryGate     *self,
                              GSocketAddress *local,
                              GSocketAddress *remote)
 {
-  g_autoptr(GIOStream) cover = belfry_http_stream_new (stream, self->poller, ensure_lines (self));
+  g_autoptr(GIOStream) cover = belfry_http_stream_new (stream, self->poller, self->clock, ensure_lines (self),
+                                                        belfry_server_get_stopping (self->server));
   g_autoptr(GError) error = NULL;
 
   belfry_http_stream_attach (BELFRY_HTTP_STREAM (cover), remote);
@@ -330,6 +436,12 @@ belfry_gate_forget_request (BelfryGate    *self,
                             BelfryRequest *request)
 {
   g_hash_table_remove (self->requests, request);
+}
+
+BelfryHttpClock *
+belfry_gate_get_clock (BelfryGate *self)
+{
+  return self->clock;
 }
 
 const BelfryGateTally *

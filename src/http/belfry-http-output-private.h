@@ -2,6 +2,7 @@
  * Copyright 2026 The Belfry authors */
 #pragma once
 
+#include "belfry-http-clock-private.h"
 #include "belfry-http-poller-private.h"
 
 G_BEGIN_DECLS
@@ -11,15 +12,17 @@ G_BEGIN_DECLS
 /* What libsoup writes responses to. */
 G_DECLARE_FINAL_TYPE (BelfryHttpOutput, belfry_http_output, BELFRY, HTTP_OUTPUT, GFilterOutputStream)
 
-/* lines: what every head has below its first line. */
-GOutputStream *belfry_http_output_new             (GOutputStream *base, GBytes *lines);
-void           belfry_http_output_set_watch       (BelfryHttpOutput *self, BelfryHttpWatch *watch);
+/* lines: what every head has below its first line. fd: shut down when the peer takes nothing for too long. */
+GOutputStream *belfry_http_output_new             (GOutputStream *base, GBytes *lines, BelfryHttpWatch *watch,
+                                                   BelfryHttpClock *clock, int fd);
 /* What is written next is a head, or several of which all but the last are informational. */
 void           belfry_http_output_begin_response  (BelfryHttpOutput *self);
 /* The last of them has a body right behind it. */
 void           belfry_http_output_expect_body     (BelfryHttpOutput *self);
 /* Other lines, for this response only. */
 void           belfry_http_output_replace_lines   (BelfryHttpOutput *self, GBytes *lines);
+/* It is on its way, or nobody cares any more. */
+void           belfry_http_output_end_response    (BelfryHttpOutput *self);
 /* From here on it is not HTTP that goes through, or it is complete already. */
 void           belfry_http_output_stop_responding (BelfryHttpOutput *self);
 

@@ -3,6 +3,7 @@
 #include "belfry-http-output-private.h"
 
 #include <string.h>
+#include <sys/socket.h>
 
 /* libsoup prints each header of a response by itself, and writes head and body one after the other. The lines
  * that all responses share are put into the head here, below its first line; and a head that a body follows
@@ -23,7 +24,10 @@ struct _BelfryHttpOutput
 {
   GFilterOutputStream parent_instance;
 
-  BelfryHttpWatch *watch;             /* owned reference, or NULL */
+  BelfryHttpWatch *watch;             /* owned reference */
+  BelfryHttpClock *clock;             /* owned reference */
+  BelfryHttpTimer  timer;             /* of a peer that takes nothing */
+  int              fd;                /* of the connection, or -1 */
   GBytes          *lines;             /* owned; what every head has below its first line */
   GBytes          *own_lines;         /* owned; in their place, for the response at hand, or NULL */
   GByteArray      *head;              /* owned; with those lines, not written yet */
@@ -62,7 +66,7 @@ belfry_http_output_create_source (GPollableOutputStream *output,
 {
   BelfryHttpWatch *watch = BELFRY_HTTP_OUTPUT (output)->watch;
 
-  if (watch != NULL && watch->poller != NULL && cancellable == NULL)
+  if (watch->poller != NULL && cancellable == NULL)
     return belfry_http_watch_create_source (watch, G_IO_OUT);
 
   return g_pollable_output_stream_create_source (get_base_output (output), cancellable);
@@ -73,11 +77,29 @@ static gssize
 report_full (BelfryHttpOutput  *self,
              GError           **error)
 {
-  if (self->watch != NULL)
-    self->watch->is_writable = FALSE;
+  self->watch->is_writable = FALSE;
+  if (self->timer.phase == BELFRY_HTTP_PHASE_NONE)
+    belfry_http_clock_start (self->clock, &self->timer, BELFRY_HTTP_PHASE_WRITE);
 
   g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK, "Would block");
   return -1;
+}
+
+static void
+note_progress (BelfryHttpOutput *self)
+{
+  if (self->timer.phase != BELFRY_HTTP_PHASE_NONE)
+    belfry_http_clock_stop (self->clock, &self->timer);
+}
+
+/* Whoever waits to write finds that it is in vain. */
+static void
+on_expired (BelfryHttpTimer *timer)
+{
+  BelfryHttpOutput *self = (BelfryHttpOutput *) ((char *) timer - G_STRUCT_OFFSET (BelfryHttpOutput, timer));
+
+  if (self->fd >= 0)
+    (void) shutdown (self->fd, SHUT_RDWR);
 }
 
 /* Of head and body, as far as the socket takes them. Gives how much of the body that was, or -1. */
@@ -103,6 +125,7 @@ write_with_head (BelfryHttpOutput  *self,
       return -1;
     }
 
+  note_progress (self);
   of_head = MIN (written, self->head->len);
   g_byte_array_remove_range (self->head, 0, of_head);
   if (self->head->len > 0 || (count > 0 && written == of_head))
@@ -162,6 +185,7 @@ write_plain (BelfryHttpOutput  *self,
 
   if (local_error != NULL)
     g_propagate_error (error, g_steal_pointer (&local_error));
+  note_progress (self);
   return n;
 }
 
@@ -205,6 +229,8 @@ belfry_http_output_finalize (GObject *object)
 {
   BelfryHttpOutput *self = BELFRY_HTTP_OUTPUT (object);
 
+  belfry_http_output_end_response (self);
+  g_clear_pointer (&self->clock, belfry_http_clock_unref);
   g_clear_pointer (&self->head, g_byte_array_unref);
   g_clear_pointer (&self->lines, g_bytes_unref);
   g_clear_pointer (&self->own_lines, g_bytes_unref);
@@ -226,21 +252,21 @@ belfry_http_output_init (BelfryHttpOutput *self)
 }
 
 GOutputStream *
-belfry_http_output_new (GOutputStream *base,
-                        GBytes        *lines)
+belfry_http_output_new (GOutputStream   *base,
+                        GBytes          *lines,
+                        BelfryHttpWatch *watch,
+                        BelfryHttpClock *clock,
+                        int              fd)
 {
   BelfryHttpOutput *self = g_object_new (BELFRY_TYPE_HTTP_OUTPUT, "base-stream", base, "close-base-stream", FALSE,
                                          NULL);
 
   self->lines = g_bytes_ref (lines);
-  return G_OUTPUT_STREAM (self);
-}
-
-void
-belfry_http_output_set_watch (BelfryHttpOutput *self,
-                              BelfryHttpWatch  *watch)
-{
   self->watch = belfry_http_watch_ref (watch);
+  self->clock = belfry_http_clock_ref (clock);
+  self->fd = fd;
+  self->timer.expired = on_expired;
+  return G_OUTPUT_STREAM (self);
 }
 
 void
@@ -264,6 +290,13 @@ belfry_http_output_replace_lines (BelfryHttpOutput *self,
 {
   g_clear_pointer (&self->own_lines, g_bytes_unref);
   self->own_lines = g_bytes_ref (lines);
+}
+
+void
+belfry_http_output_end_response (BelfryHttpOutput *self)
+{
+  if (self->timer.phase != BELFRY_HTTP_PHASE_NONE)
+    belfry_http_clock_stop (self->clock, &self->timer);
 }
 
 void

@@ -13,7 +13,7 @@ typedef struct _BelfryHttpPoller BelfryHttpPoller;
 typedef struct
 {
   BelfryHttpPoller *poller;  /* owned reference; NULL once nobody looks at the connection any more */
-  int               fd;
+  int               fd;  /* -1: polled by itself */
   gboolean          is_readable;
   gboolean          is_writable;
   gboolean          is_over;  /* the peer has sent its last */
@@ -23,6 +23,9 @@ BelfryHttpPoller *belfry_http_poller_new   (void);
 void              belfry_http_poller_unref (BelfryHttpPoller *self);
 /* NULL when the system has no room for it: the connection has to be polled by itself then. */
 BelfryHttpWatch  *belfry_http_poller_watch (BelfryHttpPoller *self, int fd);
+
+/* Of a connection that is polled by itself: it is marked readable by hand, to wake whoever reads. */
+BelfryHttpWatch  *belfry_http_watch_new_unpolled (void);
 
 BelfryHttpWatch  *belfry_http_watch_ref    (BelfryHttpWatch *self);
 void              belfry_http_watch_unref  (BelfryHttpWatch *self);

@@ -148,6 +148,15 @@ belfry_http_poller_watch (BelfryHttpPoller *self,
 }
 
 BelfryHttpWatch *
+belfry_http_watch_new_unpolled (void)
+{
+  BelfryHttpWatch *watch = g_rc_box_new0 (BelfryHttpWatch);
+
+  watch->fd = -1;
+  return watch;
+}
+
+BelfryHttpWatch *
 belfry_http_watch_ref (BelfryHttpWatch *self)
 {
   return g_rc_box_acquire (self);
@@ -183,7 +192,7 @@ watch_source_check (GSource *source)
 {
   WatchSource *self = (WatchSource *) source;
 
-  return self->watch->poller == NULL
+  return (self->watch->poller == NULL && self->watch->fd >= 0)
          || (self->condition == G_IO_IN ? self->watch->is_readable : self->watch->is_writable);
 }
 

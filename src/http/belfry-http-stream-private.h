@@ -2,6 +2,7 @@
  * Copyright 2026 The Belfry authors */
 #pragma once
 
+#include "belfry-http-clock-private.h"
 #include "belfry-http-poller-private.h"
 
 G_BEGIN_DECLS
@@ -12,8 +13,9 @@ G_BEGIN_DECLS
  * the connection below. */
 G_DECLARE_FINAL_TYPE (BelfryHttpStream, belfry_http_stream, BELFRY, HTTP_STREAM, GIOStream)
 
-/* lines: what every response has among its headers. */
-GIOStream  *belfry_http_stream_new      (GIOStream *base, BelfryHttpPoller *poller, GBytes *lines);
+/* lines: what every response has among its headers. stopping: may be NULL. */
+GIOStream  *belfry_http_stream_new      (GIOStream *base, BelfryHttpPoller *poller, BelfryHttpClock *clock,
+                                         GBytes *lines, GCancellable *stopping);
 /* Between two requests the end of the connection has to be told to libsoup in a way of its own. */
 void        belfry_http_stream_begin_request (BelfryHttpStream *self);
 void        belfry_http_stream_end_request   (BelfryHttpStream *self);

@@ -2,17 +2,11 @@
  * Copyright 2026 The Belfry authors */
 #include "belfry-http-stream-private.h"
 
-#include <string.h>
+#include <libsoup/soup.h>
 
+#include "belfry-http-input-private.h"
 #include "belfry-http-output-private.h"
-
-/* libsoup 3.2 has a gap: when a client closes a connection that rests between two requests, the message
- * that waits there ends without anybody being told, and the connection, its descriptor and its memory stay
- * for good. A message of which a first line was read ends properly. So the end of a resting connection is
- * reported as a line that begins no request, and then as an error (a mere end would be answered with 400);
- * libsoup lets go of it without a word. */
-
-static const char no_request[] = "!\n";
+#include "belfry-refusal-private.h"
 
 struct _BelfryHttpStream
 {
@@ -22,7 +16,11 @@ struct _BelfryHttpStream
   GInputStream    *input;   /* owned */
   GOutputStream   *output;  /* owned */
   BelfryHttpWatch *watch;   /* owned reference; NULL: the connection is polled by itself */
+  BelfryHttpClock *clock;   /* owned reference; NULL for one that was unwrapped */
+  GBytes          *lines;   /* owned; what every response has among its headers, or NULL */
+  GCancellable    *stopping;  /* owned, or NULL */
   GIOStream       *taken;   /* owned; keeps alive and closes what input reads from, or NULL */
+  gboolean         is_refused;  /* base is on its way to its end, without libsoup */
 };
 
 typedef enum
@@ -32,132 +30,7 @@ typedef enum
 
 static GParamSpec *properties[PROP_BASE_IOSTREAM + 1];
 
-#define BELFRY_TYPE_HTTP_INPUT (belfry_http_input_get_type ())
-G_DECLARE_FINAL_TYPE (BelfryHttpInput, belfry_http_input, BELFRY, HTTP_INPUT, GFilterInputStream)
-
-struct _BelfryHttpInput
-{
-  GFilterInputStream parent_instance;
-
-  BelfryHttpWatch *watch;    /* owned reference, or NULL */
-  gboolean         is_idle;
-  gboolean         is_over;  /* the end came while idle, and the line has been given */
-};
-
-static void belfry_http_input_pollable_init (GPollableInputStreamInterface *iface);
-
-G_DEFINE_FINAL_TYPE_WITH_CODE (BelfryHttpInput, belfry_http_input, G_TYPE_FILTER_INPUT_STREAM,
-                               G_IMPLEMENT_INTERFACE (G_TYPE_POLLABLE_INPUT_STREAM, belfry_http_input_pollable_init))
 G_DEFINE_FINAL_TYPE (BelfryHttpStream, belfry_http_stream, G_TYPE_IO_STREAM)
-
-static GPollableInputStream *
-get_base_input (GPollableInputStream *input)
-{
-  return G_POLLABLE_INPUT_STREAM (g_filter_input_stream_get_base_stream (G_FILTER_INPUT_STREAM (input)));
-}
-
-static gboolean
-belfry_http_input_can_poll (GPollableInputStream *input)
-{
-  return g_pollable_input_stream_can_poll (get_base_input (input));
-}
-
-static gboolean
-belfry_http_input_is_readable (GPollableInputStream *input)
-{
-  return g_pollable_input_stream_is_readable (get_base_input (input));
-}
-
-static GSource *
-belfry_http_input_create_source (GPollableInputStream *input,
-                                 GCancellable         *cancellable)
-{
-  BelfryHttpWatch *watch = BELFRY_HTTP_INPUT (input)->watch;
-
-  /* libsoup's own covers use it as a child source, whose callback sees no stream. */
-  if (watch != NULL && watch->poller != NULL && cancellable == NULL)
-    return belfry_http_watch_create_source (watch, G_IO_IN);
-
-  return g_pollable_input_stream_create_source (get_base_input (input), cancellable);
-}
-
-static gboolean
-is_end (gssize        n_read,
-        const GError *error)
-{
-  return n_read == 0 || (n_read < 0 && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK));
-}
-
-/* A socket that gave less than there was room for is empty. */
-static void
-note_read (BelfryHttpWatch *watch,
-           gssize           n_read,
-           gsize            room)
-{
-  if (n_read < (gssize) room && !watch->is_over)
-    watch->is_readable = FALSE;
-}
-
-static gssize
-belfry_http_input_read_nonblocking (GPollableInputStream  *input,
-                                    void                  *buffer,
-                                    gsize                  count,
-                                    GError               **error)
-{
-  BelfryHttpInput *self = BELFRY_HTTP_INPUT (input);
-  g_autoptr(GError) local_error = NULL;
-  gssize n;
-
-  if (self->is_over)
-    {
-      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CONNECTION_CLOSED, "Closed between two requests");
-      return -1;
-    }
-
-  n = g_pollable_input_stream_read_nonblocking (get_base_input (input), buffer, count, NULL, &local_error);
-  if (self->watch != NULL)
-    note_read (self->watch, n, count);
-  if (self->is_idle && count >= strlen (no_request) && is_end (n, local_error))
-    {
-      self->is_over = TRUE;
-      memcpy (buffer, no_request, strlen (no_request));
-      return strlen (no_request);
-    }
-
-  if (local_error != NULL)
-    g_propagate_error (error, g_steal_pointer (&local_error));
-  return n;
-}
-
-static void
-belfry_http_input_pollable_init (GPollableInputStreamInterface *iface)
-{
-  iface->can_poll = belfry_http_input_can_poll;
-  iface->is_readable = belfry_http_input_is_readable;
-  iface->create_source = belfry_http_input_create_source;
-  iface->read_nonblocking = belfry_http_input_read_nonblocking;
-}
-
-static void
-belfry_http_input_finalize (GObject *object)
-{
-  g_clear_pointer (&BELFRY_HTTP_INPUT (object)->watch, belfry_http_watch_unref);
-
-  G_OBJECT_CLASS (belfry_http_input_parent_class)->finalize (object);
-}
-
-static void
-belfry_http_input_class_init (BelfryHttpInputClass *klass)
-{
-  G_OBJECT_CLASS (klass)->finalize = belfry_http_input_finalize;
-}
-
-static void
-belfry_http_input_init (BelfryHttpInput *self)
-{
-}
-
-/* --- both together --- */
 
 /* To be called before somebody else closes the descriptor or polls it. */
 static void
@@ -187,7 +60,7 @@ belfry_http_stream_close (GIOStream     *stream,
   BelfryHttpStream *self = BELFRY_HTTP_STREAM (stream);
 
   /* Dropping the last reference closes the connection below in its own time. */
-  if (self->base == NULL)
+  if (self->base == NULL || self->is_refused)
     return TRUE;
 
   stop_watching (self);
@@ -218,6 +91,13 @@ belfry_http_stream_close_async (GIOStream           *stream,
   GTask *task = g_task_new (stream, cancellable, callback, user_data);
 
   g_task_set_source_tag (task, belfry_http_stream_close_async);
+  if (BELFRY_HTTP_STREAM (stream)->is_refused)
+    {
+      g_task_return_boolean (task, TRUE);
+      g_object_unref (task);
+      return;
+    }
+
   stop_watching (BELFRY_HTTP_STREAM (stream));
   g_io_stream_close_async (BELFRY_HTTP_STREAM (stream)->base, io_priority, cancellable, closed_cb, task);
 }
@@ -253,6 +133,11 @@ belfry_http_stream_finalize (GObject *object)
 
   stop_watching (self);
   g_clear_pointer (&self->watch, belfry_http_watch_unref);
+  if (self->clock != NULL)
+    belfry_http_input_disconnect (BELFRY_HTTP_INPUT (self->input));
+  g_clear_pointer (&self->clock, belfry_http_clock_unref);
+  g_clear_pointer (&self->lines, g_bytes_unref);
+  g_clear_object (&self->stopping);
   g_clear_object (&self->input);
   g_clear_object (&self->output);
   g_clear_object (&self->taken);
@@ -285,49 +170,103 @@ belfry_http_stream_init (BelfryHttpStream *self)
 {
 }
 
-/* TLS reads ahead, so that its socket does not tell whether there is something to read. */
-static void
-start_watching (BelfryHttpStream *self,
-                BelfryHttpPoller *poller)
+static int
+find_descriptor (GIOStream *base)
 {
-  if (!G_IS_SOCKET_CONNECTION (self->base))
-    return;
+  g_autoptr(GIOStream) below = NULL;
 
-  self->watch = belfry_http_poller_watch (poller, g_socket_get_fd (g_socket_connection_get_socket (
-                                            G_SOCKET_CONNECTION (self->base))));
-  if (self->watch == NULL)
-    return;
+  if (G_IS_TLS_CONNECTION (base))
+    g_object_get (base, "base-io-stream", &below, NULL);
+  else
+    below = g_object_ref (base);
+  if (!G_IS_SOCKET_CONNECTION (below))
+    return -1;
 
-  BELFRY_HTTP_INPUT (self->input)->watch = belfry_http_watch_ref (self->watch);
-  belfry_http_output_set_watch (BELFRY_HTTP_OUTPUT (self->output), self->watch);
+  return g_socket_get_fd (g_socket_connection_get_socket (G_SOCKET_CONNECTION (below)));
+}
+
+/* TLS reads ahead, so that its socket does not tell whether there is something to read. */
+static BelfryHttpWatch *
+start_watching (BelfryHttpPoller *poller,
+                GIOStream        *base,
+                int               fd)
+{
+  BelfryHttpWatch *watch = NULL;
+
+  if (G_IS_SOCKET_CONNECTION (base))
+    watch = belfry_http_poller_watch (poller, fd);
+
+  return watch != NULL ? watch : belfry_http_watch_new_unpolled ();
+}
+
+static void
+count_refusal (BelfryHttpStream *self,
+               guint             status)
+{
+  BelfryHttpTally *tally = belfry_http_clock_get_tally (self->clock);
+
+  /* A time that is over was counted by the clock. */
+  if (status == 431)
+    tally->heads_too_large++;
+  else if (status != 408)
+    tally->bad_requests++;
+}
+
+/* libsoup finds its connection gone; the client gets its answer from here. */
+static void
+on_refused (gpointer user_data,
+            guint    status)
+{
+  BelfryHttpStream *self = user_data;
+  const char *phrase = belfry_status_get_phrase (status);
+  g_autoptr(GString) text = g_string_new (NULL);
+  g_autoptr(GBytes) answer = NULL;
+
+  g_string_append_printf (text, "HTTP/1.1 %u %s\r\n", status, phrase);
+  g_string_append_len (text, g_bytes_get_data (self->lines, NULL), g_bytes_get_size (self->lines));
+  g_string_append_printf (text, "Content-Type: application/json\r\nContent-Length: %" G_GSIZE_FORMAT "\r\n"
+                          "Connection: close\r\n\r\n{\"detail\": \"%s\"}",
+                          strlen ("{\"detail\": \"\"}") + strlen (phrase), phrase);
+  answer = g_string_free_to_bytes (g_steal_pointer (&text));
+
+  count_refusal (self, status);
+  stop_watching (self);
+  self->is_refused = TRUE;
+  belfry_answer_and_close (self->base, answer, self->stopping);
 }
 
 GIOStream *
 belfry_http_stream_new (GIOStream        *base,
                         BelfryHttpPoller *poller,
-                        GBytes           *lines)
+                        BelfryHttpClock  *clock,
+                        GBytes           *lines,
+                        GCancellable     *stopping)
 {
   BelfryHttpStream *self = g_object_new (BELFRY_TYPE_HTTP_STREAM, NULL);
+  int fd = find_descriptor (base);
 
   self->base = g_object_ref (base);
-  self->input = g_object_new (BELFRY_TYPE_HTTP_INPUT, "base-stream", g_io_stream_get_input_stream (base),
-                              "close-base-stream", FALSE, NULL);
-  self->output = belfry_http_output_new (g_io_stream_get_output_stream (base), lines);
-  start_watching (self, poller);
+  self->clock = belfry_http_clock_ref (clock);
+  self->lines = g_bytes_ref (lines);
+  self->stopping = stopping != NULL ? g_object_ref (stopping) : NULL;
+  self->watch = start_watching (poller, base, fd);
+  self->input = belfry_http_input_new (g_io_stream_get_input_stream (base), self->watch, clock, on_refused, self);
+  self->output = belfry_http_output_new (g_io_stream_get_output_stream (base), lines, self->watch, clock, fd);
   return G_IO_STREAM (self);
 }
 
 void
 belfry_http_stream_begin_request (BelfryHttpStream *self)
 {
-  BELFRY_HTTP_INPUT (self->input)->is_idle = FALSE;
+  belfry_http_input_begin_request (BELFRY_HTTP_INPUT (self->input));
   belfry_http_output_begin_response (BELFRY_HTTP_OUTPUT (self->output));
 }
 
 void
 belfry_http_stream_end_request (BelfryHttpStream *self)
 {
-  BELFRY_HTTP_INPUT (self->input)->is_idle = TRUE;
+  belfry_http_input_end_request (BELFRY_HTTP_INPUT (self->input));
+  belfry_http_output_end_response (BELFRY_HTTP_OUTPUT (self->output));
 }
 
 void
@@ -353,6 +292,8 @@ belfry_http_stream_unwrap (GIOStream *stream)
   g_assert (BELFRY_IS_HTTP_STREAM (cover));
 
   stop_watching (BELFRY_HTTP_STREAM (cover));
+  belfry_http_input_release (BELFRY_HTTP_INPUT (BELFRY_HTTP_STREAM (cover)->input));
+  belfry_http_output_end_response (BELFRY_HTTP_OUTPUT (BELFRY_HTTP_STREAM (cover)->output));
   self = g_object_new (BELFRY_TYPE_HTTP_STREAM, NULL);
   self->base = g_object_ref (BELFRY_HTTP_STREAM (cover)->base);
   self->input = g_object_ref (g_io_stream_get_input_stream (stream));

@@ -19,17 +19,19 @@
  *
  * With TLS the handshake comes first, and has its time; HTTP begins behind it. */
 
-#define BACKLOG               4096
-#define ACCEPTS_A_TURN        64
-#define PAUSE_MSEC            100
-#define HANDSHAKE_TIMEOUT_SEC 10
+#define BACKLOG        4096
+#define ACCEPTS_A_TURN 64
+#define PAUSE_MSEC     100
 
-/* Lives as long as a connection does, also when the listener is gone. */
-typedef struct
+/* Lives as long as a connection does, also when the listener is gone. A connection holds one reference, its
+ * seat. */
+struct _BelfryListenerSeat
 {
   gatomicrefcount refs;
   guint           n_open;  /* atomic: a TLS handshake may drop the last reference on a thread of its own */
-} Census;
+};
+
+typedef BelfryListenerSeat Census;
 
 struct _BelfryListener
 {
@@ -41,23 +43,27 @@ struct _BelfryListener
   GPtrArray         *watches;      /* owned; GSource */
   GSource           *pause;        /* owned; while accepting rests, else NULL */
   GCancellable      *stopping;     /* owned */
+  BelfryHttpClock   *clock;        /* owned reference */
   Census            *census;       /* owned reference */
+  guint              max_open;     /* 0: no limit */
   int                spare;        /* descriptor, or -1 */
   guint64            accepted;
   guint64            refused;
+  guint64            over_limit;
 };
 
 /* One TLS handshake under way. It holds nothing of the listener but a copy of whom to tell; stopping ends
  * it first. */
 typedef struct
 {
+  BelfryHttpTimer  timer;
+  BelfryHttpClock *clock;    /* owned reference */
   BelfryListener *listener;  /* borrowed; valid unless stopping was cancelled */
   GSocketAddress *local;     /* owned */
   GSocketAddress *remote;    /* owned */
   GCancellable   *stopping;  /* owned */
   GCancellable   *deadline;  /* owned; cancelled by stopping or by time */
   gulong          stopping_id;
-  GSource        *timeout;   /* owned */
 } Handshake;
 
 static void watch_sockets (BelfryListener *self);
@@ -69,24 +75,41 @@ census_unref (Census *census)
     g_free (census);
 }
 
-static void
-on_stream_gone (gpointer data,
-                GObject *where_it_was)
+void
+belfry_listener_seat_free (BelfryListenerSeat *seat)
 {
-  Census *census = data;
+  g_atomic_int_add (&seat->n_open, -1);
+  census_unref (seat);
+}
 
-  g_atomic_int_add (&census->n_open, -1);
-  census_unref (census);
+static G_DEFINE_QUARK (belfry-listener-seat, seat)
+
+BelfryListenerSeat *
+belfry_listener_seat_take_over (GIOStream *connection)
+{
+  return g_object_steal_qdata (G_OBJECT (connection), seat_quark ());
+}
+
+static void
+give_seat (BelfryListener *self,
+           GIOStream      *connection)
+{
+  g_atomic_int_inc (&self->census->n_open);
+  g_atomic_ref_count_inc (&self->census->refs);
+  g_object_set_qdata_full (G_OBJECT (connection), seat_quark (), self->census,
+                           (GDestroyNotify) belfry_listener_seat_free);
 }
 
 BelfryListener *
 belfry_listener_new (GTlsCertificate    *certificate,
+                     BelfryHttpClock    *clock,
                      BelfryListenerFunc  func,
                      gpointer            user_data)
 {
   BelfryListener *self = g_new0 (BelfryListener, 1);
 
   self->certificate = certificate != NULL ? g_object_ref (certificate) : NULL;
+  self->clock = belfry_http_clock_ref (clock);
   self->func = func;
   self->user_data = user_data;
   self->context = g_main_context_ref_thread_default ();
@@ -97,6 +120,16 @@ belfry_listener_new (GTlsCertificate    *certificate,
   g_atomic_ref_count_init (&self->census->refs);
   self->spare = -1;
   return self;
+}
+
+/* Connections that stand keep the one that they began with. */
+void
+belfry_listener_set_certificate (BelfryListener  *self,
+                                 GTlsCertificate *certificate)
+{
+  g_assert (self->certificate != NULL && certificate != NULL);
+
+  g_set_object (&self->certificate, certificate);
 }
 
 static void
@@ -138,6 +171,7 @@ belfry_listener_free (BelfryListener *self)
   g_clear_pointer (&self->watches, g_ptr_array_unref);
   g_clear_pointer (&self->context, g_main_context_unref);
   g_clear_pointer (&self->census, census_unref);
+  g_clear_pointer (&self->clock, belfry_http_clock_unref);
   g_free (self);
 }
 
@@ -145,8 +179,8 @@ static void
 free_handshake (Handshake *handshake)
 {
   g_cancellable_disconnect (handshake->stopping, handshake->stopping_id);
-  g_source_destroy (handshake->timeout);
-  g_source_unref (handshake->timeout);
+  belfry_http_clock_stop (handshake->clock, &handshake->timer);
+  belfry_http_clock_unref (handshake->clock);
   g_object_unref (handshake->stopping);
   g_object_unref (handshake->deadline);
   g_object_unref (handshake->local);
@@ -179,11 +213,12 @@ on_stopping (GCancellable *stopping,
   g_cancellable_cancel (deadline);
 }
 
-static gboolean
-on_handshake_timeout (gpointer user_data)
+static void
+on_handshake_expired (BelfryHttpTimer *timer)
 {
-  g_cancellable_cancel (G_CANCELLABLE (user_data));
-  return G_SOURCE_REMOVE;
+  Handshake *handshake = (Handshake *) ((char *) timer - G_STRUCT_OFFSET (Handshake, timer));
+
+  g_cancellable_cancel (handshake->deadline);
 }
 
 static void
@@ -210,12 +245,19 @@ start_handshake (BelfryListener *self,
   handshake->deadline = g_cancellable_new ();
   handshake->stopping_id = g_cancellable_connect (self->stopping, G_CALLBACK (on_stopping), handshake->deadline,
                                                   NULL);
-  handshake->timeout = g_timeout_source_new_seconds (HANDSHAKE_TIMEOUT_SEC);
-  g_source_set_callback (handshake->timeout, on_handshake_timeout, g_object_ref (handshake->deadline),
-                         g_object_unref);
-  g_source_attach (handshake->timeout, self->context);
+  handshake->clock = belfry_http_clock_ref (self->clock);
+  handshake->timer.expired = on_handshake_expired;
+  belfry_http_clock_start (self->clock, &handshake->timer, BELFRY_HTTP_PHASE_HANDSHAKE);
   g_tls_connection_handshake_async (G_TLS_CONNECTION (tls), G_PRIORITY_DEFAULT, handshake->deadline,
                                     handshake_cb, handshake);
+}
+
+/* FALSE when all places are taken by somebody who is not idle. */
+static gboolean
+has_room (BelfryListener *self)
+{
+  return self->max_open == 0 || belfry_listener_get_n_open (self) < self->max_open
+         || belfry_http_clock_make_room (self->clock);
 }
 
 static void
@@ -229,6 +271,13 @@ take_connection (BelfryListener          *self,
   g_autoptr(GSocketAddress) local = NULL;
   g_autoptr(GSocketAddress) remote = NULL;
   int on = 1;
+
+  if (!has_room (self))
+    {
+      self->over_limit++;
+      close (fd);
+      return;
+    }
 
   setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   socket = g_socket_new_from_fd (fd, NULL);
@@ -244,10 +293,7 @@ take_connection (BelfryListener          *self,
     return;
 
   self->accepted++;
-  g_atomic_int_inc (&self->census->n_open);
-  g_atomic_ref_count_inc (&self->census->refs);
-  g_object_weak_ref (G_OBJECT (connection), on_stream_gone, self->census);
-
+  give_seat (self, G_IO_STREAM (connection));
   if (self->certificate != NULL)
     start_handshake (self, G_IO_STREAM (connection), local, remote);
   else
@@ -490,6 +536,19 @@ guint64
 belfry_listener_get_refused (BelfryListener *self)
 {
   return self->refused;
+}
+
+guint64
+belfry_listener_get_over_limit (BelfryListener *self)
+{
+  return self->over_limit;
+}
+
+void
+belfry_listener_set_max_open (BelfryListener *self,
+                              guint           max_open)
+{
+  self->max_open = max_open;
 }
 
 guint

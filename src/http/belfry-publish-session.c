@@ -204,10 +204,11 @@ void
 belfry_publish_session_start (BelfrySessionSet *set,
                               GIOStream        *stream,
                               const char       *address,
+                              BelfryGrant      *grant,
                               BelfryPipeline   *pipeline)
 {
   BelfryPublishSession *self = g_object_new (belfry_publish_session_get_type (), NULL);
 
   self->pipeline = g_object_ref (pipeline);
-  belfry_web_socket_start (BELFRY_WEB_SOCKET (self), set, stream, address);
+  belfry_web_socket_start (BELFRY_WEB_SOCKET (self), set, stream, address, grant);
 }

@@ -6,6 +6,11 @@
 
 G_BEGIN_DECLS
 
+const char *belfry_status_get_phrase (guint status);
+
+/* Sends what is ready for the wire and ends the connection in the manner told below. */
+void belfry_answer_and_close (GIOStream *stream, GBytes *answer, GCancellable *cancellable);
+
 /* Answers before the body has been read, and ends the connection: what the client still sends is read and
  * dropped, within bounds, so that the answer is not lost to a reset. */
 void belfry_refuse_and_close (BelfryRequest *request, GCancellable *cancellable, guint status, const char *detail);

@@ -6,6 +6,25 @@
 #define LINGER_MAX_BYTES (4 * 1024 * 1024)
 #define SCRATCH_BYTES    16384
 
+/* RFC 6585 and 7231 came after the library's list. */
+const char *
+belfry_status_get_phrase (guint status)
+{
+  switch (status)
+    {
+    case 426:
+      return "Upgrade Required";
+    case 428:
+      return "Precondition Required";
+    case 429:
+      return "Too Many Requests";
+    case 431:
+      return "Request Header Fields Too Large";
+    default:
+      return soup_status_get_phrase (status);
+    }
+}
+
 typedef struct
 {
   GIOStream    *stream;     /* owned */
@@ -72,7 +91,7 @@ drop_more (Refusal *refusal)
                              G_PRIORITY_LOW, refusal->cancellable, dropped_cb, refusal);
 }
 
-/* The wrapper that libsoup hands out hides the socket below one property. */
+/* The wrapper that libsoup hands out hides the connection below one property. */
 static void
 shut_down_output (GIOStream *stream)
 {
@@ -80,8 +99,13 @@ shut_down_output (GIOStream *stream)
 
   if (g_object_class_find_property (G_OBJECT_GET_CLASS (stream), "base-iostream") != NULL)
     g_object_get (stream, "base-iostream", &base, NULL);
+  else
+    base = g_object_ref (stream);
   if (G_IS_SOCKET_CONNECTION (base))
     g_socket_shutdown (g_socket_connection_get_socket (G_SOCKET_CONNECTION (base)), FALSE, TRUE, NULL);
+  else if (G_IS_TLS_CONNECTION (base))
+    /* TLS has a farewell of its own; whether it arrived interests nobody. */
+    g_output_stream_close_async (g_io_stream_get_output_stream (base), G_PRIORITY_DEFAULT, NULL, NULL, NULL);
 }
 
 static void
@@ -102,15 +126,14 @@ answered_cb (GObject      *source,
 }
 
 void
-belfry_refuse_and_close (BelfryRequest *request,
-                         GCancellable  *cancellable,
-                         guint          status,
-                         const char    *detail)
+belfry_answer_and_close (GIOStream    *stream,
+                         GBytes       *answer,
+                         GCancellable *cancellable)
 {
   Refusal *refusal = g_new0 (Refusal, 1);
 
-  refusal->answer = belfry_request_format_refusal (request, status, detail);
-  refusal->stream = belfry_request_steal_connection (request);
+  refusal->answer = g_bytes_ref (answer);
+  refusal->stream = g_object_ref (stream);
   refusal->cancellable = g_cancellable_new ();
   refusal->stopping = cancellable != NULL ? g_object_ref (cancellable) : NULL;
   if (cancellable != NULL)
@@ -123,6 +146,18 @@ belfry_refuse_and_close (BelfryRequest *request,
                                    g_bytes_get_data (refusal->answer, NULL),
                                    g_bytes_get_size (refusal->answer), G_PRIORITY_DEFAULT, refusal->cancellable,
                                    answered_cb, refusal);
+}
+
+void
+belfry_refuse_and_close (BelfryRequest *request,
+                         GCancellable  *cancellable,
+                         guint          status,
+                         const char    *detail)
+{
+  g_autoptr(GBytes) answer = belfry_request_format_refusal (request, status, detail);
+  g_autoptr(GIOStream) stream = belfry_request_steal_connection (request);
+
+  belfry_answer_and_close (stream, answer, cancellable);
 }
 
 void

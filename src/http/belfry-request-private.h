@@ -4,6 +4,7 @@
 
 #include <libsoup/soup.h>
 
+#include "belfry-grant-private.h"
 #include "belfry-json-scanner-private.h"
 #include "belfry-query-string-private.h"
 #include "belfry-route-table-private.h"
@@ -31,10 +32,12 @@ void               belfry_request_detach          (BelfryRequest *self);
 GIOStream         *belfry_request_steal_connection (BelfryRequest *self);
 /* libsoup has the answer already. */
 void               belfry_request_leave_answer    (BelfryRequest *self);
-/* The text of head and body as the wire wants it, for a connection that was taken: security headers,
- * Content-Length and "Connection: close" included. */
+/* The text of head and body as the wire wants it, for a connection that was taken: Content-Length and "Connection:
+ * close" included. The security headers are added by the cover of the connection. */
 GBytes            *belfry_request_format_refusal  (BelfryRequest *self, guint status, const char *detail);
-char              *belfry_request_dup_address_key (BelfryRequest *self);
+/* What the client may do, as its key says; NULL: it sent none that is valid. */
+void               belfry_request_set_grant       (BelfryRequest *self, BelfryGrant *grant);
+BelfryGrant       *belfry_request_get_grant       (BelfryRequest *self);
 gboolean           belfry_request_has_body        (BelfryRequest *self);
 /* 422 for a query parameter. */
 void               belfry_request_respond_problem (BelfryRequest *self, const char *place, const char *field,

@@ -4,8 +4,9 @@
 
 #include <string.h>
 
-#include "belfry-address-private.h"
 #include "belfry-http-stream-private.h"
+#include "belfry-request-log-private.h"
+#include "belfry-refusal-private.h"
 #include "belfry-request-private.h"
 #include "belfry-server-private.h"
 
@@ -33,6 +34,8 @@ struct _BelfryRequest
   char              *path;     /* owned */
   char              *path_param;  /* owned */
   BelfryRoute       *route;    /* owned reference; NULL before it was found */
+  BelfryGrant       *grant;    /* owned reference; NULL: it came without a valid key */
+  gint64             started_usec;  /* monotonic; 0 while nobody asks how long it took */
   gboolean           answered;
   gboolean           waiting;  /* the message is paused */
 };
@@ -47,6 +50,8 @@ belfry_request_new (BelfryServer      *server,
 
   self->server = g_object_ref (server);
   self->message = g_object_ref (message);
+  if (BELFRY_TELLS_REQUESTS ())
+    self->started_usec = g_get_monotonic_time ();
   return self;
 }
 
@@ -74,6 +79,7 @@ belfry_request_finalize (GObject *object)
   g_clear_pointer (&self->query, belfry_query_string_free);
   g_clear_pointer (&self->body, g_bytes_unref);
   g_clear_pointer (&self->route, belfry_route_unref);
+  g_clear_pointer (&self->grant, belfry_grant_unref);
   g_free (self->path);
   g_free (self->path_param);
 
@@ -198,10 +204,18 @@ belfry_request_take_body (BelfryRequest *self)
     self->body = soup_message_body_flatten (body);
 }
 
-char *
-belfry_request_dup_address_key (BelfryRequest *self)
+void
+belfry_request_set_grant (BelfryRequest *self,
+                          BelfryGrant   *grant)
 {
-  return belfry_address_to_key (soup_server_message_get_remote_address (self->message));
+  g_clear_pointer (&self->grant, belfry_grant_unref);
+  self->grant = belfry_grant_ref (grant);
+}
+
+BelfryGrant *
+belfry_request_get_grant (BelfryRequest *self)
+{
+  return self->grant;
 }
 
 /**
@@ -465,8 +479,11 @@ belfry_request_respond (BelfryRequest *self,
   if (self->message == NULL)
     return;
 
+  if (BELFRY_TELLS_REQUESTS ())
+    belfry_request_log_answer (self, status, body != NULL ? g_bytes_get_size (body) : 0, self->started_usec);
   headers = soup_server_message_get_response_headers (self->message);
-  soup_server_message_set_status (self->message, status, NULL);
+  /* NULL is the library's own phrase. */
+  soup_server_message_set_status (self->message, status, status < 426 ? NULL : belfry_status_get_phrase (status));
   if (content_type != NULL)
     soup_message_headers_replace (headers, "Content-Type", content_type);
   if (body != NULL && g_bytes_get_size (body) > 0)
@@ -553,13 +570,13 @@ belfry_request_format_refusal (BelfryRequest *self,
   g_autoptr(GString) body = g_string_new ("{\"detail\": ");
   g_autoptr(GString) text = g_string_new (NULL);
   SoupMessageHeaders *headers = soup_server_message_get_response_headers (self->message);
-  g_autoptr(GBytes) lines = belfry_security_lines_new (belfry_server_is_over_tls (self->server), headers);
 
   belfry_json_append_string (body, detail);
   g_string_append_c (body, '}');
+  if (BELFRY_TELLS_REQUESTS ())
+    belfry_request_log_answer (self, status, body->len, self->started_usec);
 
-  g_string_append_printf (text, "HTTP/1.1 %u %s\r\n", status, soup_status_get_phrase (status));
-  g_string_append_len (text, g_bytes_get_data (lines, NULL), g_bytes_get_size (lines));
+  g_string_append_printf (text, "HTTP/1.1 %u %s\r\n", status, belfry_status_get_phrase (status));
   soup_message_headers_foreach (headers, append_header_line, text);
   g_string_append_printf (text, "Content-Type: application/json\r\nContent-Length: %" G_GSIZE_FORMAT "\r\n"
                           "Connection: close\r\n\r\n%s", body->len, body->str);

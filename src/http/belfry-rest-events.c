@@ -5,6 +5,7 @@
 #include "belfry-cursor.h"
 #include "belfry-error.h"
 #include "belfry-event-private.h"
+#include "belfry-idempotency-private.h"
 #include "belfry-pipeline-private.h"
 #include "belfry-rest-private.h"
 #include "belfry-timestamp-private.h"
@@ -16,7 +17,7 @@
 
 /* What a query understands. */
 static const char * const query_names[] = {
-  "event_type", "session_id", "user_id", "user_tiers", "min_amount", "since", "limit", NULL,
+  "event_type", "event_types", "session_id", "user_id", "user_tiers", "min_amount", "since", "limit", NULL,
 };
 
 static BelfryEventStore *
@@ -53,6 +54,27 @@ published_cb (BelfryEvent  *event,
   belfry_request_respond (request, 201, "application/json", json);
 }
 
+/* With a key: the event counts once, however often the request comes. */
+static void
+post_event_once (BelfryServer  *server,
+                 BelfryRequest *request,
+                 BelfryReceipt *receipt)
+{
+  gsize length;
+  const char *json = g_bytes_get_data (belfry_request_get_body (request), &length);
+  g_autoptr(GPtrArray) events = NULL;
+  g_autoptr(GError) error = NULL;
+  BelfryEvent *event;
+
+  event = belfry_pipeline_parse_json (belfry_server_get_pipeline (server), json != NULL ? json : "", length, &error);
+  if (event != NULL)
+    {
+      events = g_ptr_array_new_with_free_func ((GDestroyNotify) belfry_event_unref);
+      g_ptr_array_add (events, event);
+    }
+  belfry_idempotency_publish (request, events, receipt, error);
+}
+
 static void
 post_event (BelfryServer  *server,
             BelfryRequest *request,
@@ -60,7 +82,16 @@ post_event (BelfryServer  *server,
 {
   gsize length;
   const char *json = g_bytes_get_data (belfry_request_get_body (request), &length);
+  g_autoptr(BelfryReceipt) receipt = NULL;
   g_autoptr(GError) error = NULL;
+
+  if (!belfry_idempotency_read (request, 201, &receipt))
+    return;
+  if (receipt != NULL)
+    {
+      post_event_once (server, request, receipt);
+      return;
+    }
 
   if (belfry_pipeline_publish_json (belfry_server_get_pipeline (server), json != NULL ? json : "", length,
                                     published_cb,
@@ -386,8 +417,12 @@ delete_events (BelfryServer  *server,
 void
 belfry_rest_add_event_routes (BelfryServer *self)
 {
-  belfry_server_add_route_full (self, "POST", "/events", BELFRY_ROUTE_DEFAULT, post_event);
-  belfry_server_add_route_full (self, "GET", "/events", BELFRY_ROUTE_DEFAULT, get_events);
-  belfry_server_add_route_full (self, "DELETE", "/events", BELFRY_ROUTE_DEFAULT, delete_events);
-  belfry_server_add_route_full (self, "GET", "/events/{id}", BELFRY_ROUTE_DEFAULT, get_event);
+  belfry_server_add_route_full (self, "POST", "/events", BELFRY_ROUTE_DEFAULT, BELFRY_SCOPE_PUBLISH,
+                                BELFRY_RATE_CLASS_PUBLISH, post_event, NULL, NULL);
+  belfry_server_add_route_full (self, "GET", "/events", BELFRY_ROUTE_DEFAULT, BELFRY_SCOPE_QUERY,
+                                BELFRY_RATE_CLASS_QUERY, get_events, NULL, NULL);
+  belfry_server_add_route_full (self, "DELETE", "/events", BELFRY_ROUTE_DEFAULT, BELFRY_SCOPE_ADMIN,
+                                BELFRY_RATE_CLASS_ADMIN, delete_events, NULL, NULL);
+  belfry_server_add_route_full (self, "GET", "/events/{id}", BELFRY_ROUTE_DEFAULT, BELFRY_SCOPE_QUERY,
+                                BELFRY_RATE_CLASS_QUERY, get_event, NULL, NULL);
 }

@@ -8,8 +8,8 @@
 
 G_BEGIN_DECLS
 
-/* The filter of event_type/event_types (more than one, and separated by commas, when several may be
- * given), session_id, user_id, user_tiers and min_amount of the query; NULL with the request answered
+/* The filter of event_types (repeated, or separated by commas), event_type (likewise when there may be several of it;
+ * otherwise the last one counts, as it stands), session_id, user_id, user_tiers and min_amount of the query; NULL with the request answered
  * (422) when one of them is wrong. */
 BelfryFilter *belfry_rest_parse_filter   (BelfryRequest *request, gboolean several_types);
 /* FALSE with the request answered (422). */

@@ -56,9 +56,9 @@ parse_amount (BelfryRequest *request,
 {
   char *end;
 
-  errno = 0;
+  /* What is too small for a double is still a number. */
   *amount = g_ascii_strtod (text, &end);
-  if (end != text && *end == '\0' && isfinite (*amount) && errno == 0 && !g_ascii_isspace (text[0])
+  if (end != text && *end == '\0' && isfinite (*amount) && !g_ascii_isspace (text[0])
       && strpbrk (text, "xXpP") == NULL)
     return TRUE;
 
@@ -96,18 +96,17 @@ belfry_rest_parse_filter (BelfryRequest *request,
   BelfryFilter *filter;
   double amount = 0;
 
+  add_list (request, "event_types", types);
+  if (!check_list (request, "event_types", types, MAX_TYPE_CHARACTERS))
+    return NULL;
+
   if (several_types)
-    {
-      add_list (request, "event_types", types);
-      add_list (request, "event_type", types);
-    }
+    add_list (request, "event_type", types);
   else if (event_type != NULL && event_type[0] != '\0')
-    {
-      g_ptr_array_add (types, g_strdup (event_type));
-    }
+    g_ptr_array_add (types, g_strdup (event_type));
   add_list (request, "user_tiers", tiers);
 
-  if (!check_list (request, several_types ? "event_types" : "event_type", types, MAX_TYPE_CHARACTERS)
+  if (!check_list (request, "event_type", types, MAX_TYPE_CHARACTERS)
       || !check_length (request, "session_id", session_id, MAX_ID_CHARACTERS)
       || !check_length (request, "user_id", user_id, MAX_ID_CHARACTERS)
       || !check_list (request, "user_tiers", tiers, MAX_ID_CHARACTERS))

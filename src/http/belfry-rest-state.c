@@ -78,6 +78,63 @@ add_sessions (JsonBuilder  *builder,
   json_builder_end_object (builder);
 }
 
+/* Somebody else's numbers among ours. */
+typedef struct
+{
+  char     *name;
+  GWeakRef  object;
+} Counters;
+
+static void
+free_counters (gpointer data)
+{
+  Counters *counters = data;
+
+  g_weak_ref_clear (&counters->object);
+  g_free (counters->name);
+  g_free (counters);
+}
+
+static GQuark
+get_counters_quark (void)
+{
+  return g_quark_from_static_string ("belfry-rest-counters");
+}
+
+void
+belfry_server_add_counters (BelfryServer *self,
+                            const char   *name,
+                            GObject      *object)
+{
+  GPtrArray *all = g_object_get_qdata (G_OBJECT (self), get_counters_quark ());
+  Counters *counters = g_new0 (Counters, 1);
+
+  if (all == NULL)
+    {
+      all = g_ptr_array_new_with_free_func (free_counters);
+      g_object_set_qdata_full (G_OBJECT (self), get_counters_quark (), all, (GDestroyNotify) g_ptr_array_unref);
+    }
+  counters->name = g_strdup (name);
+  g_weak_ref_init (&counters->object, object);
+  g_ptr_array_add (all, counters);
+}
+
+static void
+add_others (JsonBuilder  *builder,
+            BelfryServer *server)
+{
+  GPtrArray *all = g_object_get_qdata (G_OBJECT (server), get_counters_quark ());
+
+  for (guint i = 0; all != NULL && i < all->len; i++)
+    {
+      Counters *counters = g_ptr_array_index (all, i);
+      g_autoptr(GObject) object = g_weak_ref_get (&counters->object);
+
+      if (object != NULL)
+        add_object (builder, counters->name, object);
+    }
+}
+
 static void
 stats_cb (GObject      *source,
           GAsyncResult *result,
@@ -107,6 +164,7 @@ stats_cb (GObject      *source,
   add_object (builder, "store", source);
   add_object (builder, "server", server);
   add_sessions (builder, server);
+  add_others (builder, server);
   json_builder_end_object (builder);
 
   root = json_builder_get_root (builder);
@@ -308,8 +366,12 @@ get_readiness (BelfryServer  *server,
 void
 belfry_rest_add_state_routes (BelfryServer *self)
 {
-  belfry_server_add_route_full (self, "GET", "/stats", BELFRY_ROUTE_DEFAULT, get_stats);
-  belfry_server_add_route_full (self, "GET", "/health", BELFRY_ROUTE_OPEN, get_health);
-  belfry_server_add_route_full (self, "GET", "/readiness", BELFRY_ROUTE_OPEN, get_readiness);
-  belfry_server_add_route_full (self, "GET", "/ready", BELFRY_ROUTE_OPEN, get_readiness);
+  belfry_server_add_route_full (self, "GET", "/stats", BELFRY_ROUTE_DEFAULT, BELFRY_SCOPE_QUERY,
+                                BELFRY_RATE_CLASS_QUERY, get_stats, NULL, NULL);
+  belfry_server_add_route_full (self, "GET", "/health", BELFRY_ROUTE_OPEN, BELFRY_SCOPE_NONE,
+                                BELFRY_RATE_CLASS_NONE, get_health, NULL, NULL);
+  belfry_server_add_route_full (self, "GET", "/readiness", BELFRY_ROUTE_OPEN, BELFRY_SCOPE_NONE,
+                                BELFRY_RATE_CLASS_NONE, get_readiness, NULL, NULL);
+  belfry_server_add_route_full (self, "GET", "/ready", BELFRY_ROUTE_OPEN, BELFRY_SCOPE_NONE,
+                                BELFRY_RATE_CLASS_NONE, get_readiness, NULL, NULL);
 }

@@ -65,20 +65,6 @@ respond_registered (Registration *registration)
   belfry_request_respond_json (registration->request, 201, json->str);
 }
 
-static void
-stored_cb (GObject      *source,
-           GAsyncResult *result,
-           gpointer      user_data)
-{
-  g_autoptr(Registration) registration = user_data;
-  g_autoptr(GError) error = NULL;
-
-  if (belfry_type_file_store_finish (result, &error))
-    respond_registered (registration);
-  else
-    belfry_request_respond_error (registration->request, error);
-}
-
 /* NULL with the request answered. */
 static char *
 take_string (BelfryRequest         *request,
@@ -113,28 +99,26 @@ respond_not_registered (BelfryRequest *request,
 }
 
 static void
-register_type (BelfryServer *server,
-               Registration *registration)
+registered_cb (GObject      *source,
+               GAsyncResult *result,
+               gpointer      user_data)
 {
-  BelfryTypeFile *file = belfry_server_get_type_file (server);
+  g_autoptr(Registration) registration = user_data;
   g_autoptr(GError) error = NULL;
 
-  if (file != NULL
-      && belfry_event_type_registry_register (get_registry (server), registration->name,
-                                              registration->description, &error))
-    {
-      /* Answered when it is on the disk. */
-      belfry_type_file_store_async (file, registration->name, registration->description, stored_cb, registration);
-      return;
-    }
-
-  if (error == NULL
-      && belfry_event_type_registry_register (get_registry (server), registration->name,
-                                              registration->description, &error))
+  if (belfry_type_file_register_finish (result, &error))
     respond_registered (registration);
   else
     respond_not_registered (registration->request, error);
-  free_registration (registration);
+}
+
+/* Answered when it is on the disk. */
+static void
+register_type (BelfryServer *server,
+               Registration *registration)
+{
+  belfry_type_file_register_async (belfry_server_get_type_file (server), get_registry (server), registration->name,
+                                   registration->description, registered_cb, registration);
 }
 
 static void
@@ -176,6 +160,8 @@ post_type (BelfryServer  *server,
 void
 belfry_rest_add_type_routes (BelfryServer *self)
 {
-  belfry_server_add_route_full (self, "GET", "/event-types", BELFRY_ROUTE_OPEN, get_types);
-  belfry_server_add_route_full (self, "POST", "/event-types", BELFRY_ROUTE_DEFAULT, post_type);
+  belfry_server_add_route_full (self, "GET", "/event-types", BELFRY_ROUTE_OPEN, BELFRY_SCOPE_NONE,
+                                BELFRY_RATE_CLASS_NONE, get_types, NULL, NULL);
+  belfry_server_add_route_full (self, "POST", "/event-types", BELFRY_ROUTE_DEFAULT, BELFRY_SCOPE_ADMIN,
+                                BELFRY_RATE_CLASS_ADMIN, post_type, NULL, NULL);
 }

@@ -6,18 +6,13 @@
 
 G_BEGIN_DECLS
 
-typedef enum
-{
-  BELFRY_ROUTE_DEFAULT = 0,
-  BELFRY_ROUTE_OPEN = 1 << 0,  /* never needs a key */
-  BELFRY_ROUTE_EARLY = 1 << 1, /* called when the headers are there, before any body; sees to the key itself */
-} BelfryRouteFlags;
-
 /* Lives until it is replaced and the last request that found it is done. */
 typedef struct
 {
   const char      *method;  /* interned */
   BelfryRouteFlags flags;
+  BelfryScope      scopes;      /* any one of them is enough */
+  BelfryRateClass  rate_class;
   BelfryRouteFunc  func;
   gpointer         user_data;
   GDestroyNotify   destroy;
@@ -37,11 +32,14 @@ typedef struct _BelfryRouteTable BelfryRouteTable;
 BelfryRouteTable *belfry_route_table_new   (void);
 void              belfry_route_table_free  (BelfryRouteTable *self);
 void              belfry_route_table_add   (BelfryRouteTable *self, const char *method, const char *pattern,
-                                            BelfryRouteFlags flags,
-                                            BelfryRouteFunc func, gpointer user_data, GDestroyNotify destroy);
+                                            BelfryRouteFlags flags, BelfryScope scopes,
+                                            BelfryRateClass rate_class, BelfryRouteFunc func, gpointer user_data, GDestroyNotify destroy);
 /* path: as it came, still encoded, without the query; with or without /api/v1. */
 void              belfry_route_table_match (BelfryRouteTable *self, const char *method, const char *path,
                                             BelfryRouteMatch *match);
+/* pattern: as it was added, but for the name in the braces. */
+typedef void (*BelfryRouteVisit) (const BelfryRoute *route, const char *pattern, gpointer user_data);
+void              belfry_route_table_foreach (BelfryRouteTable *self, BelfryRouteVisit visit, gpointer user_data);
 void              belfry_route_match_clear (BelfryRouteMatch *match);
 void              belfry_route_unref       (BelfryRoute *route);
 

@@ -137,13 +137,16 @@ belfry_route_table_add (BelfryRouteTable *self,
                         const char       *method,
                         const char       *pattern,
                         BelfryRouteFlags  flags,
+                        BelfryScope       scopes,
+                        BelfryRateClass   rate_class,
                         BelfryRouteFunc   func,
                         gpointer          user_data,
                         GDestroyNotify    destroy)
 {
   BelfryRoute *route = g_atomic_rc_box_new (BelfryRoute);
 
-  *route = (BelfryRoute) { g_intern_string (method), flags, func, user_data, destroy };
+  *route = (BelfryRoute) { g_intern_string (method), flags, scopes, rate_class, func, user_data,
+                          destroy };
   put_route (ensure_pattern (self, pattern), route);
 }
 
@@ -181,6 +184,7 @@ list_methods (Pattern *pattern)
       if (strcmp (route->method, "GET") == 0)
         g_string_append (list, ", HEAD");
     }
+  g_string_append (list, ", OPTIONS");
 
   return g_string_free (g_steal_pointer (&list), FALSE);
 }
@@ -236,6 +240,21 @@ belfry_route_table_match (BelfryRouteTable *self,
     match->route = find_route (pattern, "GET");
   if (match->route == NULL)
     match->allow = list_methods (pattern);
+}
+
+void
+belfry_route_table_foreach (BelfryRouteTable *self,
+                            BelfryRouteVisit  visit,
+                            gpointer          user_data)
+{
+  for (guint i = 0; i < self->patterns->len; i++)
+    {
+      const Pattern *pattern = g_ptr_array_index (self->patterns, i);
+      g_autofree char *text = g_strconcat (pattern->head, pattern->tail != NULL ? "{}" : NULL, pattern->tail, NULL);
+
+      for (guint j = 0; j < pattern->routes->len; j++)
+        visit (g_ptr_array_index (pattern->routes, j), text, user_data);
+    }
 }
 
 void

@@ -2,7 +2,9 @@
  * Copyright 2026 The Belfry authors */
 #pragma once
 
+#include "belfry-admission-private.h"
 #include "belfry-answer-quota-private.h"
+#include "belfry-cors-private.h"
 #include "belfry-request-private.h"
 #include "belfry-route-table-private.h"
 #include "belfry-server.h"
@@ -11,19 +13,17 @@
 
 G_BEGIN_DECLS
 
-void              belfry_server_add_route_full  (BelfryServer *self, const char *method, const char *pattern,
-                                                 BelfryRouteFlags flags,
-                                                 BelfryRouteFunc func);
 BelfrySessionSet *belfry_server_get_sessions    (BelfryServer *self);
 GCancellable     *belfry_server_get_stopping    (BelfryServer *self);
 gboolean          belfry_server_is_stopping     (BelfryServer *self);
 gboolean          belfry_server_is_over_tls     (BelfryServer *self);
 gint64            belfry_server_get_started_usec (BelfryServer *self);  /* monotonic */
 const char       *belfry_server_get_service_name (BelfryServer *self);
-const char * const *belfry_server_get_cors_origins (BelfryServer *self);
 guint64           belfry_server_get_max_body_bytes (BelfryServer *self);
 BelfryAnswerQuota *belfry_server_get_answers    (BelfryServer *self);
 guint             belfry_server_get_max_connections_per_address (BelfryServer *self);
+/* Ends a stop that is under way now, whoever has not been served yet. */
+void              belfry_server_hurry_stop      (BelfryServer *self);
 /* Where types registered at the door are kept; NULL: nowhere. */
 void              belfry_server_set_type_file   (BelfryServer *self, BelfryTypeFile *file);
 BelfryTypeFile   *belfry_server_get_type_file   (BelfryServer *self);
@@ -32,8 +32,13 @@ void              belfry_server_forget_request  (BelfryServer *self, BelfryReque
 /* A request whose body was read has its answer on the wire. */
 void              belfry_server_request_done    (BelfryServer *self);
 
-/* FALSE: the request has no right to go on. query_too: api_key and token in the query count as well. */
-gboolean          belfry_server_accepts_key     (BelfryServer *self, BelfryRequest *request, gboolean query_too);
+BelfryAdmission  *belfry_server_get_admission   (BelfryServer *self);
+const BelfryCors *belfry_server_get_cors        (BelfryServer *self);
+/* The keys have changed: whoever holds one that counts no longer is sent away. */
+void              belfry_server_close_revoked   (BelfryServer *self);
+
+/* The numbers among the properties of object become a member of GET /stats, as long as the object lives. */
+void              belfry_server_add_counters    (BelfryServer *self, const char *name, GObject *object);
 
 /* Each adds the routes of one door. */
 void              belfry_rest_add_event_routes  (BelfryServer *self);

@@ -47,7 +47,7 @@ belfry_server_get_property (GObject    *object,
       g_value_set_string (value, self->service_name);
       break;
     case PROP_REQUIRE_AUTH:
-      g_value_set_boolean (value, self->require_auth);
+      g_value_set_boolean (value, belfry_admission_get_require_auth (self->admission));
       break;
     case PROP_API_KEY:
       g_value_set_string (value, self->api_key);
@@ -89,7 +89,7 @@ belfry_server_get_property (GObject    *object,
       g_value_set_uint64 (value, belfry_gate_get_tally (self->gate)->requests);
       break;
     case PROP_UNAUTHORIZED:
-      g_value_set_uint64 (value, belfry_gate_get_tally (self->gate)->unauthorized);
+      g_value_set_uint64 (value, belfry_admission_get_tally (self->admission)->unauthorized);
       break;
     case PROP_TOO_LARGE:
       g_value_set_uint64 (value, belfry_gate_get_tally (self->gate)->too_large);
@@ -101,7 +101,9 @@ belfry_server_get_property (GObject    *object,
       g_value_set_uint64 (value, belfry_answer_quota_get_refused (self->answers));
       break;
     default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
+      if (!belfry_server_get_limit (self, property_id, value)
+          && !belfry_server_get_access (self, property_id, value))
+        G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
     }
 }
 
@@ -114,6 +116,27 @@ replace_string (char       **field,
 
   g_free (*field);
   *field = g_strdup (text);
+  return TRUE;
+}
+
+/* What is no origin is a mistake of the program: the daemon has looked at its settings before. */
+static gboolean
+set_cors_origins (BelfryServer       *self,
+                  const char * const *origins)
+{
+  g_autoptr(GError) error = NULL;
+  BelfryCors *cors = belfry_cors_new (origins, &error);
+
+  if (cors == NULL)
+    {
+      g_critical ("cors-origins: %s", error->message);
+      return FALSE;
+    }
+
+  g_clear_pointer (&self->cors, belfry_cors_free);
+  self->cors = cors;
+  g_strfreev (self->cors_origins);
+  self->cors_origins = g_strdupv ((char **) origins);
   return TRUE;
 }
 
@@ -135,15 +158,16 @@ belfry_server_set_property (GObject      *object,
       changed = replace_string (&self->service_name, g_value_get_string (value));
       break;
     case PROP_REQUIRE_AUTH:
-      changed = self->require_auth != g_value_get_boolean (value);
-      self->require_auth = g_value_get_boolean (value);
+      changed = belfry_admission_get_require_auth (self->admission) != g_value_get_boolean (value);
+      belfry_admission_set_require_auth (self->admission, g_value_get_boolean (value));
       break;
     case PROP_API_KEY:
       changed = replace_string (&self->api_key, g_value_get_string (value));
+      belfry_key_ring_set_main (belfry_admission_get_keys (self->admission), self->api_key);
+      belfry_server_close_revoked (self);
       break;
     case PROP_CORS_ORIGINS:
-      g_strfreev (self->cors_origins);
-      self->cors_origins = g_value_dup_boxed (value);
+      changed = set_cors_origins (self, g_value_get_boxed (value));
       break;
     case PROP_MAX_BODY_BYTES:
       changed = self->max_body_bytes != g_value_get_uint64 (value);
@@ -163,6 +187,8 @@ belfry_server_set_property (GObject      *object,
       break;
     case PROP_TLS_CERTIFICATE:
       changed = g_set_object (&self->tls_certificate, g_value_get_object (value));
+      if (self->listener != NULL && self->tls_certificate != NULL)
+        belfry_listener_set_certificate (self->listener, self->tls_certificate);
       break;
     case PROP_URIS:
     case PROP_CONNECTIONS:
@@ -174,9 +200,12 @@ belfry_server_set_property (GObject      *object,
     case PROP_TOO_LARGE:
     case PROP_ANSWER_BYTES:
     case PROP_ANSWERS_REFUSED:
-    default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
       return;
+    default:
+      changed = belfry_server_set_limit (self, property_id, value)
+                || belfry_server_set_access (self, property_id, value);
+      break;
     }
 
   if (changed)
@@ -212,7 +241,7 @@ install_settings (void)
   /**
    * BelfryServer:require-auth:
    *
-   * Whether every request needs [property@Server:api-key], but those for the state of the service and its pages.
+   * Whether every request needs a key, but those for the state of the service and its pages.
    *
    * Since: 0.1
    */
@@ -222,7 +251,8 @@ install_settings (void)
   /**
    * BelfryServer:api-key:
    *
-   * The key that clients send in `X-API-Key` or as a bearer token.
+   * A key that clients send in `X-API-Key` or as a bearer token, and that may do everything.
+   * [method@Server.load_api_keys] brings others.
    *
    * Since: 0.1
    */
@@ -232,7 +262,7 @@ install_settings (void)
   /**
    * BelfryServer:cors-origins:
    *
-   * The origins whose pages may open streams; `*` stands for all.
+   * The origins, such as `https://example.org`, whose pages may use the service; `*` stands for all.
    *
    * Since: 0.1
    */
@@ -282,7 +312,8 @@ install_settings (void)
   /**
    * BelfryServer:tls-certificate:
    *
-   * With it, and its private key, the server speaks TLS on every port. To be set before [method@Server.listen].
+   * With it, and its private key, the server speaks TLS on every port. To be set before [method@Server.listen];
+   * replaced later it holds for new connections.
    *
    * Since: 0.1
    */
@@ -358,7 +389,7 @@ install_counters (void)
   /**
    * BelfryServer:unauthorized:
    *
-   * Requests answered with 401 since the start.
+   * Requests answered with 401, and sockets closed with 4001, since the start.
    *
    * Since: 0.1
    */
@@ -405,4 +436,6 @@ belfry_server_install_properties (GObjectClass *object_class)
   install_settings ();
   install_counters ();
   g_object_class_install_properties (object_class, G_N_ELEMENTS (properties), properties);
+  belfry_server_install_limits (object_class);
+  belfry_server_install_access (object_class);
 }

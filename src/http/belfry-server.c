@@ -2,7 +2,8 @@
  * Copyright 2026 The Belfry authors */
 #include "belfry-server.h"
 
-#include "belfry-api-key-private.h"
+#include <string.h>
+
 #include "belfry-server-fields-private.h"
 
 /**
@@ -67,10 +68,23 @@ belfry_server_get_service_name (BelfryServer *self)
   return self->service_name;
 }
 
-const char * const *
-belfry_server_get_cors_origins (BelfryServer *self)
+BelfryAdmission *
+belfry_server_get_admission (BelfryServer *self)
 {
-  return (const char * const *) self->cors_origins;
+  return self->admission;
+}
+
+const BelfryCors *
+belfry_server_get_cors (BelfryServer *self)
+{
+  return self->cors;
+}
+
+void
+belfry_server_close_revoked (BelfryServer *self)
+{
+  if (self->sessions != NULL)
+    belfry_session_set_close_revoked (self->sessions);
 }
 
 guint
@@ -104,14 +118,6 @@ belfry_server_forget_request (BelfryServer  *self,
 {
   if (self->gate != NULL)
     belfry_gate_forget_request (self->gate, request);
-}
-
-gboolean
-belfry_server_accepts_key (BelfryServer  *self,
-                           BelfryRequest *request,
-                           gboolean       query_too)
-{
-  return !self->require_auth || belfry_api_key_comes_with (self->api_key, request, query_too);
 }
 
 guint64
@@ -185,7 +191,10 @@ belfry_server_finalize (GObject *object)
   g_clear_pointer (&self->type_file, belfry_type_file_unref);
   g_clear_pointer (&self->answers, belfry_answer_quota_unref);
   g_clear_pointer (&self->context, g_main_context_unref);
+  g_clear_pointer (&self->admission, belfry_admission_free);
+  g_clear_pointer (&self->cors, belfry_cors_free);
   g_clear_pointer (&self->cors_origins, g_strfreev);
+  g_clear_pointer (&self->trusted_proxies, g_strfreev);
   g_clear_object (&self->tls_certificate);
   g_clear_object (&self->stopping);
   g_free (self->service_name);
@@ -216,6 +225,8 @@ belfry_server_init (BelfryServer *self)
   self->started_usec = g_get_monotonic_time ();
   self->service_name = g_strdup ("event-pipeline");
   self->cors_origins = g_strdupv ((char **) any_origin);
+  self->cors = belfry_cors_new (any_origin, NULL);
+  self->admission = belfry_admission_new ();
   self->answers = belfry_answer_quota_new (MAX_ANSWER_BYTES);
   self->max_body_bytes = 8 * 65536 + 16384;
   self->max_ws_message_bytes = 1048576;
@@ -268,7 +279,10 @@ belfry_server_get_pipeline (BelfryServer *self)
  * @destroy: (nullable): frees @user_data
  *
  * Answers requests for a path with a function, with and without the prefix `/api/v1`. It takes the place of an
- * older function for the same method and pattern. With [property@Server:require-auth] the route needs the key.
+ * older function for the same method and pattern.
+ *
+ * `GET` needs the scope query and counts against the limit of queries, all other methods need the scope admin and
+ * count against the limit of administration; [method@Server.add_route_full] leaves the choice to you.
  *
  * Since: 0.1
  */
@@ -280,21 +294,50 @@ belfry_server_add_route (BelfryServer    *self,
                          gpointer         user_data,
                          GDestroyNotify   destroy)
 {
+  gboolean is_query;
+
   g_return_if_fail (BELFRY_IS_SERVER (self));
   g_return_if_fail (method != NULL && pattern != NULL && func != NULL);
 
-  belfry_route_table_add (belfry_gate_get_routes (self->gate), method, pattern, BELFRY_ROUTE_DEFAULT, func,
-                          user_data, destroy);
+  is_query = strcmp (method, "GET") == 0;
+  belfry_server_add_route_full (self, method, pattern, BELFRY_ROUTE_DEFAULT,
+                                is_query ? BELFRY_SCOPE_QUERY : BELFRY_SCOPE_ADMIN,
+                                is_query ? BELFRY_RATE_CLASS_QUERY : BELFRY_RATE_CLASS_ADMIN, func, user_data,
+                                destroy);
 }
 
+/**
+ * belfry_server_add_route_full:
+ * @self: a server
+ * @method: an HTTP method; `GET` answers `HEAD` too
+ * @pattern: a path, as for [method@Server.add_route]
+ * @flags: how the route is served
+ * @scopes: what a key needs, with [property@Server:require-auth], any one of these; admin is always enough
+ * @rate_class: what the requests count against
+ * @func: (scope notified) (closure user_data) (destroy destroy): answers the requests
+ * @user_data: data for @func
+ * @destroy: (nullable): frees @user_data
+ *
+ * Answers requests for a path with a function, as [method@Server.add_route], and says who may ask, and how often.
+ *
+ * Since: 0.1
+ */
 void
 belfry_server_add_route_full (BelfryServer     *self,
                               const char       *method,
                               const char       *pattern,
                               BelfryRouteFlags  flags,
-                              BelfryRouteFunc   func)
+                              BelfryScope       scopes,
+                              BelfryRateClass   rate_class,
+                              BelfryRouteFunc   func,
+                              gpointer          user_data,
+                              GDestroyNotify    destroy)
 {
-  belfry_route_table_add (belfry_gate_get_routes (self->gate), method, pattern, flags, func, NULL, NULL);
+  g_return_if_fail (BELFRY_IS_SERVER (self));
+  g_return_if_fail (method != NULL && pattern != NULL && func != NULL);
+
+  belfry_route_table_add (belfry_gate_get_routes (self->gate), method, pattern, flags, scopes, rate_class, func,
+                          user_data, destroy);
 }
 
 /**
@@ -321,7 +364,9 @@ belfry_server_listen (BelfryServer  *self,
   g_return_val_if_fail (!belfry_server_is_stopping (self), FALSE);
 
   if (self->listener == NULL)
-    self->listener = belfry_listener_new (self->tls_certificate, on_connection, self);
+    self->listener = belfry_listener_new (self->tls_certificate, belfry_gate_get_clock (self->gate), on_connection,
+                                          self);
+  belfry_server_apply_max_connections (self);
 
   return belfry_listener_listen (self->listener, host, port, error);
 }
@@ -385,6 +430,13 @@ belfry_server_stop_async (BelfryServer        *self,
     belfry_listener_stop (self->listener);
   self->drain = belfry_drain_new (self->context, belfry_server_get_sessions (self), self->gate, STOP_LIMIT_MSEC,
                                   on_drained, self);
+}
+
+void
+belfry_server_hurry_stop (BelfryServer *self)
+{
+  if (self->drain != NULL)
+    belfry_drain_hurry (self->drain);
 }
 
 /**

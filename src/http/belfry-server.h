@@ -2,6 +2,7 @@
  * Copyright 2026 The Belfry authors */
 #pragma once
 
+#include "belfry-access.h"
 #include "belfry-pipeline.h"
 #include "belfry-request.h"
 
@@ -31,6 +32,9 @@ BELFRY_AVAILABLE_IN_ALL BelfryServer   *belfry_server_new (BelfryPipeline *pipel
 BELFRY_AVAILABLE_IN_ALL BelfryPipeline *belfry_server_get_pipeline (BelfryServer *self);
 /* pattern: "/events/{id}" with at most one {name}, which stands for one segment; served with and without /api/v1. */
 BELFRY_AVAILABLE_IN_ALL void     belfry_server_add_route (BelfryServer *self, const char *method, const char *pattern, BelfryRouteFunc func, gpointer user_data, GDestroyNotify destroy);
+BELFRY_AVAILABLE_IN_ALL void     belfry_server_add_route_full (BelfryServer *self, const char *method, const char *pattern, BelfryRouteFlags flags, BelfryScope scopes, BelfryRateClass rate_class, BelfryRouteFunc func, gpointer user_data, GDestroyNotify destroy);
+BELFRY_AVAILABLE_IN_ALL gboolean belfry_server_load_api_keys (BelfryServer *self, const char *path, GError **error);
+BELFRY_AVAILABLE_IN_ALL gboolean belfry_server_has_keys  (BelfryServer *self);
 BELFRY_AVAILABLE_IN_ALL gboolean belfry_server_listen    (BelfryServer *self, const char *host, guint16 port, GError **error);
 BELFRY_AVAILABLE_IN_ALL char   **belfry_server_list_uris (BelfryServer *self);
 /* Stops accepting, answers what was read, tells sockets 1001, ends streams; answered when all are closed or at the limit. */

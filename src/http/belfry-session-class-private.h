@@ -41,6 +41,7 @@ struct _BelfrySession
 
   BelfrySessionSet *set;       /* unowned; NULL once the session has ended */
   char             *address;   /* what it is counted under, NULL when it is not */
+  BelfryGrant      *grant;     /* owned; what its client may do, NULL when it came without a key */
   BelfryConnection  connection;
   GByteArray       *outbox;    /* owned; answers that wait for the next send, NULL when none */
   BelfryBatch      *in_flight; /* owned; what the kernel did not take, NULL when nothing */
@@ -78,8 +79,12 @@ struct _BelfrySessionClass
   void  (*tick)      (BelfrySession *self, gint64 now_usec);
   /* The server goes down: say so, and finish. */
   void  (*shut_down) (BelfrySession *self);
+  /* The grant holds no longer: say so, and finish. */
+  void  (*revoke)    (BelfrySession *self);
   /* Once: the connection is gone, self->set is NULL. */
   void  (*ended)     (BelfrySession *self);
+  /* The subscription that it serves, or NULL. */
+  BelfrySubscriber *(*get_subscriber) (BelfrySession *self, BelfryTransport *transport);
 };
 
 GType   belfry_session_get_type (void);
@@ -87,7 +92,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (BelfrySession, g_object_unref)
 
 /* Hands the session over to its set. Takes over the caller's reference. */
 void belfry_session_start (BelfrySession *self, BelfrySessionSet *set, GIOStream *stream,
-                           const char *address);
+                           const char *address, BelfryGrant *grant);
 /* The array to append answers to; they leave before the next turn. */
 GByteArray *belfry_session_ensure_outbox (BelfrySession *self);
 /* Call after appending. */

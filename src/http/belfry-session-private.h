@@ -4,6 +4,7 @@
 
 #include <gio/gio.h>
 
+#include "belfry-grant-private.h"
 #include "belfry-pipeline.h"
 
 G_BEGIN_DECLS
@@ -51,23 +52,29 @@ void belfry_session_set_get_counters (BelfrySessionSet *self, BelfrySessionCount
 /* 1001 to WebSockets, retry: and the end to SSE; no new ones after this. func is called once,
  * when the last one is gone (at once when none). */
 void belfry_session_set_shut_down (BelfrySessionSet *self, GFunc func, gpointer user_data);
+/* Closes those whose grant holds no longer: 4001 to WebSockets, the end to SSE. */
+void              belfry_session_set_close_revoked (BelfrySessionSet *self);
+/* Calls func for each session that serves a subscription; address is what the client is known under. */
+typedef void (*BelfrySessionPeerFunc) (BelfrySubscriber *subscriber, const char *transport, const char *address,
+                                       gpointer user_data);
+void belfry_session_set_foreach_subscriber (BelfrySessionSet *self, BelfrySessionPeerFunc func, gpointer user_data);
 /* Ends those that still linger. */
 void              belfry_session_set_abort         (BelfrySessionSet *self);
 
 /* Each takes over a connection whose upgrade has been answered with 101 (stream: as stolen from libsoup, possibly TLS,
  * possibly holding bytes that came with the handshake; it is referenced, or closed). The set owns the session from here on;
- * it frees itself when the connection ends. */
+ * it frees itself when the connection ends. grant: what the client may do; referenced, NULL: it came without a key. */
 void belfry_publish_session_start (BelfrySessionSet *set, GIOStream *stream, const char *address,
-                                   BelfryPipeline *pipeline);
+                                   BelfryGrant *grant, BelfryPipeline *pipeline);
 void belfry_subscribe_session_start (BelfrySessionSet *set, GIOStream *stream, const char *address,
-                                     BelfryRouter *router);
+                                     BelfryGrant *grant, BelfryRouter *router);
 /* Closes at once with code and reason (4001, 4002), in the closing handshake's good manners. */
 void belfry_refused_session_start (BelfrySessionSet *set, GIOStream *stream, guint16 code,
                                    const char *reason);
 /* stream: taken before anything was answered. head: the status line and headers, with the empty line at their end.
  * subscriber: referenced, and cancelled when the stream ends; NULL: at capacity, answers retry: and ends. Streams are not
  * counted by address: the number of subscribers bounds them. */
-void belfry_sse_session_start (BelfrySessionSet *set, GIOStream *stream, const char *head,
+void belfry_sse_session_start (BelfrySessionSet *set, GIOStream *stream, BelfryGrant *grant, const char *head,
                                BelfrySubscriber *subscriber);
 
 G_END_DECLS

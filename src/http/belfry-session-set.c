@@ -17,7 +17,10 @@
 #include <glib-unix.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
+
+#include "belfry-client-address-private.h"
 
 #define SCRATCH_BYTES       (64 * 1024)
 #define MAX_EVENTS_PER_TURN 128
@@ -581,6 +584,58 @@ belfry_session_set_shut_down (BelfrySessionSet *self,
   belfry_session_set_ref (self);
   for_each_session (self, shut_down_session);
   belfry_session_set_unref (self);
+}
+
+static void
+revoke_session (BelfrySession *session)
+{
+  if (session->set != NULL && session->grant != NULL && session->grant->is_revoked)
+    BELFRY_SESSION_GET_CLASS (session)->revoke (session);
+}
+
+void
+belfry_session_set_close_revoked (BelfrySessionSet *self)
+{
+  for_each_session (self, revoke_session);
+}
+
+/* Of those that are counted under none: of the other end of the socket. */
+static char *
+dup_peer_address (BelfrySession *session)
+{
+  struct sockaddr_storage native;
+  socklen_t length = sizeof native;
+  g_autoptr(GSocketAddress) address = NULL;
+
+  if (session->address != NULL)
+    return g_strdup (session->address);
+  if (getpeername (session->connection.fd, (struct sockaddr *) &native, &length) == 0)
+    address = g_socket_address_new_from_native (&native, length);
+  return address != NULL ? belfry_client_address_dup_key (address) : NULL;
+}
+
+void
+belfry_session_set_foreach_subscriber (BelfrySessionSet      *self,
+                                       BelfrySessionPeerFunc  func,
+                                       gpointer               user_data)
+{
+  static const char * const transports[BELFRY_N_TRANSPORTS] = { "websocket", "sse" };
+
+  for (guint i = 0; i < self->sessions->len; i++)
+    {
+      BelfrySession *session = self->sessions->pdata[i];
+      BelfrySessionClass *klass = BELFRY_SESSION_GET_CLASS (session);
+      BelfrySubscriber *subscriber = NULL;
+      BelfryTransport transport;
+      g_autofree char *address = NULL;
+
+      if (klass->get_subscriber != NULL)
+        subscriber = klass->get_subscriber (session, &transport);
+      if (subscriber == NULL)
+        continue;
+      address = dup_peer_address (session);
+      func (subscriber, transports[transport], address, user_data);
+    }
 }
 
 void

@@ -18,6 +18,8 @@
 
 #include "belfry-session-class-private.h"
 
+#include "belfry-request-log-private.h"
+
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -72,11 +74,20 @@ limit_retransmission (BelfrySession    *self,
   (void) setsockopt (self->connection.fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_msec, sizeof timeout_msec);
 }
 
+static void
+tell (BelfrySession *self,
+      const char    *what)
+{
+  g_debug ("%s %s, %s%s%s", G_OBJECT_TYPE_NAME (self), what, self->address != NULL ? self->address : "not counted",
+           self->grant != NULL ? ", key " : "", self->grant != NULL ? self->grant->name : "");
+}
+
 void
 belfry_session_start (BelfrySession    *self,
                       BelfrySessionSet *set,
                       GIOStream        *stream,
-                      const char       *address)
+                      const char       *address,
+                      BelfryGrant      *grant)
 {
   if (!belfry_connection_init (&self->connection, stream))
     {
@@ -85,6 +96,7 @@ belfry_session_start (BelfrySession    *self,
       return;
     }
   self->address = g_strdup (address);
+  self->grant = grant != NULL ? belfry_grant_ref (grant) : NULL;
   self->heard_usec = g_get_monotonic_time ();
   self->watched = EPOLLIN;
   if (!belfry_session_set_add (set, self))
@@ -94,6 +106,8 @@ belfry_session_start (BelfrySession    *self,
       return;
     }
   self->set = set;
+  if (BELFRY_TELLS_REQUESTS ())
+    tell (self, "begins");
   limit_retransmission (self, set);
   if (self->connection.may_hold_more)
     belfry_session_set_add_again (set, self);
@@ -186,6 +200,8 @@ belfry_session_end (BelfrySession *self)
     return;
   keep = g_object_ref (self);
   set_held (self, 0);
+  if (BELFRY_TELLS_REQUESTS ())
+    tell (self, "ends");
   belfry_session_set_remove (self->set, self);
   self->set = NULL;
   belfry_connection_close (&self->connection);
@@ -439,6 +455,7 @@ belfry_session_finalize (GObject *object)
 
   g_assert (self->set == NULL);
   g_free (self->address);
+  g_clear_pointer (&self->grant, belfry_grant_unref);
 
   G_OBJECT_CLASS (belfry_session_parent_class)->finalize (object);
 }
@@ -452,6 +469,7 @@ belfry_session_class_init (BelfrySessionClass *klass)
   klass->held = belfry_session_real_held;
   klass->tick = belfry_session_real_tick;
   klass->shut_down = belfry_session_finish;
+  klass->revoke = belfry_session_finish;
 }
 
 static void

@@ -155,6 +155,14 @@ end_stream (BelfrySession *session)
   belfry_session_finish (session);
 }
 
+/* When the browser comes back it is told 401, and gives up. */
+static void
+belfry_sse_session_revoke (BelfrySession *session)
+{
+  if (!session->is_finishing)
+    belfry_session_finish (session);
+}
+
 static void
 on_ready (BelfrySubscriber *subscriber,
           gpointer          user_data)
@@ -186,6 +194,14 @@ belfry_sse_session_ended (BelfrySession *session)
   let_go_of_subscriber (sse_session (session));
 }
 
+static BelfrySubscriber *
+belfry_sse_session_get_subscriber (BelfrySession   *session,
+                                   BelfryTransport *transport)
+{
+  *transport = BELFRY_TRANSPORT_SSE;
+  return sse_session (session)->subscriber;
+}
+
 static void
 belfry_sse_session_dispose (GObject *object)
 {
@@ -203,7 +219,9 @@ belfry_sse_session_class_init (BelfrySseSessionClass *klass)
   klass->parent_class.held = belfry_sse_session_held;
   klass->parent_class.tick = belfry_sse_session_tick;
   klass->parent_class.shut_down = end_stream;
+  klass->parent_class.revoke = belfry_sse_session_revoke;
   klass->parent_class.ended = belfry_sse_session_ended;
+  klass->parent_class.get_subscriber = belfry_sse_session_get_subscriber;
 }
 
 static void
@@ -228,6 +246,7 @@ begin_stream (BelfrySseSession *self)
 void
 belfry_sse_session_start (BelfrySessionSet *set,
                           GIOStream        *stream,
+                          BelfryGrant      *grant,
                           const char       *head,
                           BelfrySubscriber *subscriber)
 {
@@ -235,7 +254,7 @@ belfry_sse_session_start (BelfrySessionSet *set,
   BelfrySseSession *self = sse_session (session);
 
   g_set_object (&self->subscriber, subscriber);
-  belfry_session_start (g_object_ref (session), set, stream, NULL);
+  belfry_session_start (g_object_ref (session), set, stream, NULL, grant);
   if (session->set == NULL)
     return;
   queue_text (self, head);

@@ -357,6 +357,14 @@ belfry_subscribe_session_ended (BelfrySession *session)
   BELFRY_SESSION_CLASS (belfry_subscribe_session_parent_class)->ended (session);
 }
 
+static BelfrySubscriber *
+belfry_subscribe_session_get_subscriber (BelfrySession   *session,
+                                         BelfryTransport *transport)
+{
+  *transport = BELFRY_TRANSPORT_WEBSOCKET;
+  return subscribe_session (session)->subscriber;
+}
+
 static void
 belfry_subscribe_session_finalize (GObject *object)
 {
@@ -374,6 +382,7 @@ belfry_subscribe_session_class_init (BelfrySubscribeSessionClass *klass)
   session_class->held = belfry_subscribe_session_held;
   session_class->tick = belfry_subscribe_session_tick;
   session_class->ended = belfry_subscribe_session_ended;
+  session_class->get_subscriber = belfry_subscribe_session_get_subscriber;
   klass->parent_class.text = belfry_subscribe_session_text;
   klass->parent_class.binary = belfry_subscribe_session_binary;
   klass->parent_class.too_large = belfry_subscribe_session_too_large;
@@ -390,11 +399,12 @@ void
 belfry_subscribe_session_start (BelfrySessionSet *set,
                                 GIOStream        *stream,
                                 const char       *address,
+                                BelfryGrant      *grant,
                                 BelfryRouter     *router)
 {
   BelfrySubscribeSession *self = g_object_new (belfry_subscribe_session_get_type (), NULL);
 
   self->router = g_object_ref (router);
   self->log_id = belfry_event_store_get_log_id (belfry_router_get_store (router));
-  belfry_web_socket_start (BELFRY_WEB_SOCKET (self), set, stream, address);
+  belfry_web_socket_start (BELFRY_WEB_SOCKET (self), set, stream, address, grant);
 }

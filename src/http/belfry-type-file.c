@@ -97,6 +97,15 @@ belfry_type_file_load (BelfryTypeFile           *self,
   return TRUE;
 }
 
+gboolean
+belfry_type_file_contains (BelfryTypeFile *self,
+                           const char     *name)
+{
+  g_autofree char *group = g_strconcat (GROUP_PREFIX, name, NULL);
+
+  return g_key_file_has_group (self->types, group);
+}
+
 static void
 free_write (gpointer data)
 {
@@ -191,6 +200,65 @@ belfry_type_file_store_async (BelfryTypeFile      *self,
 gboolean
 belfry_type_file_store_finish (GAsyncResult  *result,
                                GError       **error)
+{
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+gboolean
+belfry_type_file_store_all (BelfryTypeFile  *self,
+                            GPtrArray       *names,
+                            const char      *description,
+                            GError         **error)
+{
+  g_autofree char *text = NULL;
+  gsize length;
+
+  g_assert (!self->is_writing);
+
+  for (guint i = 0; i < names->len; i++)
+    {
+      g_autofree char *group = g_strconcat (GROUP_PREFIX, (const char *) g_ptr_array_index (names, i), NULL);
+
+      g_key_file_set_string (self->types, group, "Description", description);
+    }
+  text = g_key_file_to_data (self->types, &length, NULL);
+  if (g_file_set_contents_full (self->path, text, (gssize) length,
+                                G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600, error))
+    return TRUE;
+
+  g_prefix_error (error, "%s: ", self->path);
+  return FALSE;
+}
+
+void
+belfry_type_file_register_async (BelfryTypeFile          *self,
+                                 BelfryEventTypeRegistry *registry,
+                                 const char              *name,
+                                 const char              *description,
+                                 GAsyncReadyCallback      callback,
+                                 gpointer                 user_data)
+{
+  g_autoptr(GTask) task = NULL;
+  g_autoptr(GError) error = NULL;
+  gboolean registered = belfry_event_type_registry_register (registry, name, description, &error);
+
+  if (registered && self != NULL)
+    {
+      belfry_type_file_store_async (self, name, description, callback, user_data);
+      return;
+    }
+
+  task = g_task_new (NULL, NULL, callback, user_data);
+  g_task_set_source_tag (task, belfry_type_file_register_async);
+  if (registered)
+    g_task_return_boolean (task, TRUE);
+  else
+    g_task_return_error (task, g_steal_pointer (&error));
+}
+
+gboolean
+belfry_type_file_register_finish (GAsyncResult  *result,
+                                  GError       **error)
 {
   return g_task_propagate_boolean (G_TASK (result), error);
 }

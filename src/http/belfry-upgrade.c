@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * Copyright 2026 The Belfry authors */
-#include "belfry-address-private.h"
+#include "belfry-frame-parser-private.h"
 #include "belfry-http-stream-private.h"
 #include "belfry-refusal-private.h"
 #include "belfry-server-private.h"
@@ -9,9 +9,6 @@
  * handshake; when it is on the wire the connection is taken and a session speaks on it. A client without
  * the right key gets its handshake too and is then told in a close frame, because a browser shows a page
  * nothing of a handshake that failed. */
-
-#define CLOSE_UNAUTHORIZED         4001
-#define CLOSE_TOO_MANY_CONNECTIONS 4002
 
 typedef enum
 {
@@ -24,7 +21,8 @@ typedef struct
   BelfryServer *server;   /* owned */
   char         *address;  /* owned; what the client is counted under */
   Door          door;
-  gboolean      authorized;
+  BelfryGrant  *grant;    /* owned; NULL: it came without a valid key */
+  BelfryVerdict verdict;
 } Upgrade;
 
 static void
@@ -34,6 +32,7 @@ free_upgrade (gpointer  data,
   Upgrade *upgrade = data;
 
   g_clear_object (&upgrade->server);
+  g_clear_pointer (&upgrade->grant, belfry_grant_unref);
   g_free (upgrade->address);
   g_free (upgrade);
 }
@@ -45,15 +44,18 @@ start_session (Upgrade   *upgrade,
   BelfrySessionSet *sessions = belfry_server_get_sessions (upgrade->server);
   BelfryPipeline *pipeline = belfry_server_get_pipeline (upgrade->server);
 
-  if (!upgrade->authorized)
-    belfry_refused_session_start (sessions, stream, CLOSE_UNAUTHORIZED, "Unauthorized");
+  if (upgrade->verdict == BELFRY_VERDICT_FORBIDDEN)
+    belfry_refused_session_start (sessions, stream, BELFRY_CLOSE_UNAUTHORIZED, "Insufficient scope");
+  else if (upgrade->verdict != BELFRY_VERDICT_ADMITTED || (upgrade->grant != NULL && upgrade->grant->is_revoked))
+    belfry_refused_session_start (sessions, stream, BELFRY_CLOSE_UNAUTHORIZED, "Unauthorized");
   else if (belfry_session_set_count_address (sessions,
                                              upgrade->address) >= belfry_server_get_max_connections_per_address (upgrade->server))
-    belfry_refused_session_start (sessions, stream, CLOSE_TOO_MANY_CONNECTIONS, "Too many connections");
+    belfry_refused_session_start (sessions, stream, BELFRY_CLOSE_TOO_MANY, "Too many connections");
   else if (upgrade->door == DOOR_PUBLISH)
-    belfry_publish_session_start (sessions, stream, upgrade->address, pipeline);
+    belfry_publish_session_start (sessions, stream, upgrade->address, upgrade->grant, pipeline);
   else
-    belfry_subscribe_session_start (sessions, stream, upgrade->address, belfry_pipeline_get_router (pipeline));
+    belfry_subscribe_session_start (sessions, stream, upgrade->address, upgrade->grant,
+                                    belfry_pipeline_get_router (pipeline));
 }
 
 static void
@@ -117,6 +119,17 @@ check_handshake (BelfryServer  *server,
   return TRUE;
 }
 
+static char *
+dup_address_key (BelfryServer  *server,
+                 BelfryRequest *request)
+{
+  BelfryClientAddress address;
+
+  belfry_admission_find_address (belfry_server_get_admission (server), request, &address);
+  belfry_client_address_cut (&address);
+  return belfry_client_address_to_key (&address);
+}
+
 static void
 open_door (BelfryServer  *server,
            BelfryRequest *request,
@@ -125,9 +138,8 @@ open_door (BelfryServer  *server,
   SoupServerMessage *message = belfry_request_get_message (request);
   Upgrade *upgrade;
 
-  if (!belfry_origin_is_allowed (belfry_request_get_header (request, "Origin"),
-                                 belfry_request_get_header (request, "Host"),
-                                 belfry_server_get_cors_origins (server)))
+  if (!belfry_cors_admits_socket (belfry_server_get_cors (server), belfry_request_get_header (request, "Origin"),
+                                  belfry_request_get_header (request, "Host")))
     {
       if (!belfry_request_has_body (request))
         belfry_request_set_response_header (request, "Connection", "close");
@@ -139,9 +151,11 @@ open_door (BelfryServer  *server,
 
   upgrade = g_new0 (Upgrade, 1);
   upgrade->server = g_object_ref (server);
-  upgrade->address = belfry_request_dup_address_key (request);
+  upgrade->address = dup_address_key (server, request);
   upgrade->door = door;
-  upgrade->authorized = belfry_server_accepts_key (server, request, TRUE);
+  upgrade->verdict = belfry_admission_judge (belfry_server_get_admission (server), request, TRUE);
+  if (belfry_request_get_grant (request) != NULL)
+    upgrade->grant = belfry_grant_ref (belfry_request_get_grant (request));
   g_signal_connect_data (message, "wrote-informational", G_CALLBACK (on_handshake_written), upgrade, free_upgrade, 0);
 
   /* No subprotocols; no extensions, so permessage-deflate is declined. */
@@ -169,6 +183,8 @@ open_subscribe (BelfryServer  *server,
 void
 belfry_upgrade_add_routes (BelfryServer *self)
 {
-  belfry_server_add_route_full (self, "GET", "/ws/publish", BELFRY_ROUTE_EARLY, open_publish);
-  belfry_server_add_route_full (self, "GET", "/ws/subscribe", BELFRY_ROUTE_EARLY, open_subscribe);
+  belfry_server_add_route_full (self, "GET", "/ws/publish", BELFRY_ROUTE_EARLY, BELFRY_SCOPE_PUBLISH,
+                                BELFRY_RATE_CLASS_NONE, open_publish, NULL, NULL);
+  belfry_server_add_route_full (self, "GET", "/ws/subscribe", BELFRY_ROUTE_EARLY, BELFRY_SCOPE_SUBSCRIBE,
+                                BELFRY_RATE_CLASS_NONE, open_subscribe, NULL, NULL);
 }

@@ -50,7 +50,8 @@ GType belfry_web_socket_get_type   (void);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (BelfryWebSocket, g_object_unref)
 
 /* Takes over the caller's reference. */
-void  belfry_web_socket_start      (BelfryWebSocket *self, BelfrySessionSet *set, GIOStream *stream, const char *address);
+void  belfry_web_socket_start      (BelfryWebSocket *self, BelfrySessionSet *set, GIOStream *stream, const char *address,
+                                    BelfryGrant *grant);
 void  belfry_web_socket_send       (BelfryWebSocket *self, guint8 opcode, const void *data, gsize length);
 void  belfry_web_socket_send_text  (BelfryWebSocket *self, const char *text);
 /* The text is freed. */

@@ -26,10 +26,11 @@ void
 belfry_web_socket_start (BelfryWebSocket  *self,
                          BelfrySessionSet *set,
                          GIOStream        *stream,
-                         const char       *address)
+                         const char       *address,
+                         BelfryGrant      *grant)
 {
   belfry_frame_parser_init (&self->parser, belfry_session_set_get_limits (set)->max_message_bytes);
-  belfry_session_start (BELFRY_SESSION (self), set, stream, address);
+  belfry_session_start (BELFRY_SESSION (self), set, stream, address, grant);
 }
 
 void
@@ -304,6 +305,12 @@ belfry_web_socket_shut_down (BelfrySession *session)
 }
 
 static void
+belfry_web_socket_revoke (BelfrySession *session)
+{
+  belfry_web_socket_close (BELFRY_WEB_SOCKET (session), BELFRY_CLOSE_UNAUTHORIZED, "Unauthorized");
+}
+
+static void
 belfry_web_socket_ended (BelfrySession *session)
 {
   belfry_frame_parser_clear (&BELFRY_WEB_SOCKET (session)->parser);
@@ -361,6 +368,7 @@ belfry_web_socket_class_init (BelfryWebSocketClass *klass)
   session_class->produce = belfry_web_socket_produce;
   session_class->tick = belfry_web_socket_tick;
   session_class->shut_down = belfry_web_socket_shut_down;
+  session_class->revoke = belfry_web_socket_revoke;
   session_class->ended = belfry_web_socket_ended;
   klass->text = belfry_web_socket_ignore_text;
   klass->binary = belfry_web_socket_ignore_binary;
@@ -408,6 +416,6 @@ belfry_refused_session_start (BelfrySessionSet *set,
 {
   g_autoptr(BelfrySession) session = g_object_new (belfry_refused_session_get_type (), NULL);
 
-  belfry_web_socket_start (BELFRY_WEB_SOCKET (g_object_ref (session)), set, stream, NULL);
+  belfry_web_socket_start (BELFRY_WEB_SOCKET (g_object_ref (session)), set, stream, NULL, NULL);
   belfry_web_socket_close (BELFRY_WEB_SOCKET (session), code, reason);
 }

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * Copyright 2026 The Belfry authors */
+#pragma once
+
+#include "belfry-http-clock-private.h"
+#include "belfry-http-poller-private.h"
+
+G_BEGIN_DECLS
+
+#define BELFRY_TYPE_HTTP_INPUT (belfry_http_input_get_type ())
+
+/* What libsoup reads requests from. */
+G_DECLARE_FINAL_TYPE (BelfryHttpInput, belfry_http_input, BELFRY, HTTP_INPUT, GFilterInputStream)
+
+/* Everything before was answered, libsoup waits for more, and what comes is refused with this status. The
+ * connection below is the callee's; libsoup will let go of its own. */
+typedef void (*BelfryHttpRefuseFunc) (gpointer user_data, guint status);
+
+GInputStream *belfry_http_input_new           (GInputStream *base, BelfryHttpWatch *watch, BelfryHttpClock *clock,
+                                               BelfryHttpRefuseFunc func, gpointer user_data);
+void          belfry_http_input_begin_request (BelfryHttpInput *self);
+void          belfry_http_input_end_request   (BelfryHttpInput *self);
+/* From here on it is not libsoup that reads, and not requests that come: everything goes through. */
+void          belfry_http_input_release       (BelfryHttpInput *self);
+/* Nobody is there any more to tell. */
+void          belfry_http_input_disconnect    (BelfryHttpInput *self);
+
+G_END_DECLS
