@@ -253,6 +253,7 @@ belfry_client_error_is_passing (const GError *error)
     G_IO_ERROR_CLOSED,
     G_IO_ERROR_EXISTS,
     G_IO_ERROR_INVALID_ARGUMENT,
+    G_IO_ERROR_MESSAGE_TOO_LARGE,
     G_IO_ERROR_NOT_SUPPORTED,
     G_IO_ERROR_PERMISSION_DENIED,
   };

@@ -17,8 +17,12 @@
  *
  * The connection is opened by the first event and again by the first one after it broke. Events are accepted in the
  * order in which they were given, and answered in that order. When the connection breaks, those without an answer fail:
- * whether they were accepted is then not known. At most
+ * whether they were accepted is then not known. Nothing is sent again by itself. Who sends such an event again may have it
+ * twice in the log; who cannot bear that publishes it by [method@Belfry.Client.publish_async], one at a time. At most
  * [property@Belfry.ClientPublisher:max-in-flight] events wait for their answer.
+ *
+ * An event that is larger than the daemon takes fails with %G_IO_ERROR_MESSAGE_TOO_LARGE and ends the connection; what was
+ * given behind it fails as after any broken connection.
  *
  * A publisher belongs to the thread-default context in which it was made, and is used there.
  *
@@ -26,6 +30,9 @@
  */
 
 #define DEFAULT_MAX_IN_FLIGHT 1024
+
+/* The close code of RFC 6455 for a message that the peer does not take. */
+#define CLOSE_TOO_LARGE 1009
 
 struct _BelfryClientPublisher
 {
@@ -35,6 +42,7 @@ struct _BelfryClientPublisher
   BelfryClientSocket *socket;     /* NULL while nothing connects or is connected */
   GQueue              in_flight;  /* owned GTask, each with its text until that is sent; oldest first */
   guint               max_in_flight;
+  gboolean            told_too_large;  /* an event of this connection was answered so */
   guint64             published;
   guint64             refused;
 };
@@ -80,6 +88,7 @@ on_text (gpointer    owner,
   BelfryJsonSpan value;
   g_autofree char *id = NULL;
   g_autofree char *message = NULL;
+  GError *error;
 
   if (task == NULL)
     return;
@@ -96,7 +105,10 @@ on_text (gpointer    owner,
   if (belfry_json_walk_find (text, length, "message", &value))
     message = belfry_json_walk_decode (&value);
   self->refused++;
-  g_task_return_error (task, belfry_client_error_new_from_message (message != NULL ? message : "Refused"));
+  error = belfry_client_error_new_from_message (message != NULL ? message : "Refused");
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_MESSAGE_TOO_LARGE))
+    self->told_too_large = TRUE;
+  g_task_return_error (task, error);
 }
 
 static void
@@ -115,6 +127,21 @@ fail_all (BelfryClientPublisher *self,
     }
 }
 
+/* Answers come in order, so that it is about the first event without one, and about no other. */
+static void
+fail_too_large (BelfryClientPublisher *self,
+                const char            *reason)
+{
+  g_autoptr(GTask) task = self->told_too_large ? NULL : g_queue_pop_head (&self->in_flight);
+
+  self->told_too_large = TRUE;
+  if (task == NULL)
+    return;
+
+  self->refused++;
+  g_task_return_error (task, belfry_client_error_new_from_close (CLOSE_TOO_LARGE, reason, NULL));
+}
+
 static void
 on_closed (gpointer      owner,
            guint         code,
@@ -122,9 +149,17 @@ on_closed (gpointer      owner,
            const GError *error)
 {
   g_autoptr(BelfryClientPublisher) self = g_object_ref (owner);
-  g_autoptr(GError) own = error != NULL ? g_error_copy (error) : belfry_client_error_new_from_close (code, reason, NULL);
+  g_autoptr(GError) own = NULL;
 
   g_clear_pointer (&self->socket, belfry_client_socket_shut);
+  if (error == NULL && code == CLOSE_TOO_LARGE)
+    {
+      fail_too_large (self, reason);
+      own = belfry_client_error_new_from_close (0, NULL, NULL);
+    }
+  else
+    own = error != NULL ? g_error_copy (error) : belfry_client_error_new_from_close (code, reason, NULL);
+
   fail_all (self, own);
 }
 
@@ -367,9 +402,12 @@ belfry_client_publisher_publish_async (BelfryClientPublisher *self,
   g_queue_push_tail (&self->in_flight, g_object_ref (task));
 
   if (self->socket == NULL)
-    self->socket = belfry_client_socket_new (self->client, "/ws/publish",
-                                             belfry_client_get_timeout (self->client) * 1000,
-                                             &socket_funcs, self);
+    {
+      self->told_too_large = FALSE;
+      self->socket = belfry_client_socket_new (self->client, "/ws/publish",
+                                               belfry_client_get_timeout (self->client) * 1000,
+                                               &socket_funcs, self);
+    }
   else if (belfry_client_socket_is_open (self->socket))
     send_task (self, task);
 }

@@ -327,7 +327,7 @@ belfry_client_clear_async (BelfryClient        *self,
  *
  * Ends [method@Belfry.Client.clear_async].
  *
- * Returns: %TRUE when they are removed
+ * Returns: (skip): %TRUE when they are removed
  *
  * Since: 0.1
  */

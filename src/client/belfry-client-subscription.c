@@ -13,7 +13,10 @@
  * Each matching event comes once and in the order of the log by [signal@Belfry.ClientSubscription::event]. After a lost
  * connection it comes back by itself, waiting longer each time, and goes on behind the last event that was seen. What
  * the daemon has removed meanwhile is told by [signal@Belfry.ClientSubscription::gap]. It ends by
- * [method@Belfry.ClientSubscription.stop], or when trying again cannot help: a wrong key, filter or cursor.
+ * [method@Belfry.ClientSubscription.stop], or when trying again cannot help: a wrong key (%G_IO_ERROR_PERMISSION_DENIED), a
+ * wrong filter or one that is too large, a cursor of another log, being disconnected by the daemon's administrator. Where
+ * the daemon is full, or has too many connections of this address, it is %BELFRY_ERROR_CAPACITY and tried again, later each
+ * time. [signal@Belfry.ClientSubscription::disconnected] tells of each.
  *
  * Events are handed over while the connection is read: as long as a handler works, nothing more is read, and the daemon
  * keeps what waits. A subscription belongs to the thread-default context in which it was made, and is used there.
