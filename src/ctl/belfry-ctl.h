@@ -52,6 +52,7 @@ BelfryCtlExit belfry_ctl_run_clear   (BelfryCtlOptions *options, char **argument
 BelfryCtlExit belfry_ctl_run_types   (BelfryCtlOptions *options, char **arguments, GError **error);
 BelfryCtlExit belfry_ctl_run_verify  (BelfryCtlOptions *options, char **arguments, GError **error);
 BelfryCtlExit belfry_ctl_run_backup  (BelfryCtlOptions *options, char **arguments, GError **error);
+BelfryCtlExit belfry_ctl_run_hash_key (BelfryCtlOptions *options, char **arguments, GError **error);
 BelfryCtlExit belfry_ctl_run_restore (BelfryCtlOptions *options, char **arguments, GError **error);
 
 G_END_DECLS

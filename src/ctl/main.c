@@ -21,6 +21,7 @@ static const BelfryCtlCommand commands[] = {
   { "verify", "Check a database file from end to end", belfry_ctl_run_verify },
   { "backup", "Copy a database, also of a running daemon", belfry_ctl_run_backup },
   { "restore", "Make a database out of a backup", belfry_ctl_run_restore },
+  { "hash-key", "Make the hash of a key for the daemon's file of keys", belfry_ctl_run_hash_key },
 };
 
 static char *
