@@ -9,11 +9,14 @@
 /* One line a message on standard error, written with one call so that threads do not mix theirs. When
  * standard error is the journal, messages go there with their fields; as JSON the fields are members. */
 
-static GLogLevelFlags shown_levels = G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL | G_LOG_LEVEL_WARNING
-                                     | G_LOG_LEVEL_MESSAGE | G_LOG_LEVEL_INFO;
-static gboolean as_json;
-static gboolean to_journal;
-static GPtrArray *secrets;  /* never freed; complete before there is a second thread */
+/* These change at a reload, while other threads may speak: atomic. */
+static int shown_levels = G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL | G_LOG_LEVEL_WARNING
+                          | G_LOG_LEVEL_MESSAGE | G_LOG_LEVEL_INFO;
+static int as_json;
+static int to_journal;
+
+static GMutex secrets_lock;
+static GPtrArray *secrets;  /* guarded by secrets_lock; never freed */
 
 static const char *
 get_field (const GLogField *fields,
@@ -130,6 +133,8 @@ format_text (GString         *line,
 static void
 hide_secrets (GString *line)
 {
+  g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&secrets_lock);
+
   for (guint i = 0; secrets != NULL && i < secrets->len; i++)
     g_string_replace (line, g_ptr_array_index (secrets, i), "(hidden)", 0);
 }
@@ -141,7 +146,7 @@ is_shown (GLogLevelFlags   level,
 {
   const char *domain;
 
-  if (!(level & shown_levels))
+  if (!(level & g_atomic_int_get (&shown_levels)))
     return FALSE;
   if (!(level & G_LOG_LEVEL_DEBUG))
     return TRUE;
@@ -151,27 +156,43 @@ is_shown (GLogLevelFlags   level,
   return domain != NULL && g_str_has_prefix (domain, "Belfry");
 }
 
+/* The fields as they are, without secrets, and the name under which the journal lists us: unlike for lines on standard
+ * error, it does not add one to fields. */
+GArray *
+belfry_log_make_journal_fields (const GLogField *fields,
+                                gsize            n_fields,
+                                GPtrArray       *texts)
+{
+  GArray *shown = g_array_sized_new (FALSE, FALSE, sizeof (GLogField), n_fields + 1);
+  const GLogField identifier = { "SYSLOG_IDENTIFIER", "belfryd", -1 };
+
+  for (gsize i = 0; i < n_fields; i++)
+    {
+      GLogField field = fields[i];
+
+      if (field.length < 0)
+        {
+          GString *text = g_string_new (field.value);
+
+          hide_secrets (text);
+          field.value = text->str;
+          g_ptr_array_add (texts, g_string_free (text, FALSE));
+        }
+      g_array_append_val (shown, field);
+    }
+  g_array_append_val (shown, identifier);
+  return shown;
+}
+
 static GLogWriterOutput
 write_journal (GLogLevelFlags   level,
                const GLogField *fields,
                gsize            n_fields)
 {
-  g_autofree GLogField *shown = g_memdup2 (fields, n_fields * sizeof *fields);
   g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr(GArray) shown = belfry_log_make_journal_fields (fields, n_fields, texts);
 
-  for (gsize i = 0; i < n_fields && secrets != NULL; i++)
-    {
-      GString *text = NULL;
-
-      if (fields[i].length >= 0)
-        continue;
-      text = g_string_new (fields[i].value);
-      hide_secrets (text);
-      shown[i].value = text->str;
-      g_ptr_array_add (texts, g_string_free (text, FALSE));
-    }
-
-  return g_log_writer_journald (level, shown, n_fields, NULL);
+  return g_log_writer_journald (level, (const GLogField *) shown->data, shown->len, NULL);
 }
 
 static GLogWriterOutput
@@ -187,13 +208,13 @@ write_log (GLogLevelFlags   level,
 
   if (!is_shown (level, fields, n_fields))
     return G_LOG_WRITER_HANDLED;
-  if (to_journal && write_journal (level, fields, n_fields) == G_LOG_WRITER_HANDLED)
+  if (g_atomic_int_get (&to_journal) && write_journal (level, fields, n_fields) == G_LOG_WRITER_HANDLED)
     return G_LOG_WRITER_HANDLED;
 
   time = g_date_time_new_now_utc ();
   now = g_date_time_format (time, "%Y-%m-%dT%H:%M:%S.%fZ");
   line = g_string_sized_new (256);
-  if (as_json)
+  if (g_atomic_int_get (&as_json))
     format_json (line, now, level, fields, n_fields);
   else
     format_text (line, now, level, fields, n_fields);
@@ -209,11 +230,22 @@ write_log (GLogLevelFlags   level,
 void
 belfry_log_add_secret (const char *secret)
 {
+  g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&secrets_lock);
+
   if (secret == NULL || secret[0] == '\0')
     return;
   if (secrets == NULL)
     secrets = g_ptr_array_new ();
-  g_ptr_array_add (secrets, g_strdup (secret));
+  if (!g_ptr_array_find_with_equal_func (secrets, secret, g_str_equal, NULL))
+    g_ptr_array_add (secrets, g_strdup (secret));
+}
+
+/* The form that was asked for by name is kept; otherwise the journal gets fields. */
+gboolean
+belfry_log_wants_journal (const char *format,
+                          int         fd)
+{
+  return strcmp (format, "json") != 0 && g_log_writer_is_journald (fd);
 }
 
 void
@@ -221,17 +253,21 @@ belfry_log_set_up (const char *level,
                    const char *format)
 {
   static gboolean is_set_up;
+  int levels = G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL;
+  gboolean is_debug = strcmp (level, "DEBUG") == 0;
 
-  shown_levels = G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL;
   if (strcmp (level, "ERROR") != 0)
-    shown_levels |= G_LOG_LEVEL_WARNING;
-  if (strcmp (level, "INFO") == 0 || strcmp (level, "DEBUG") == 0)
-    shown_levels |= G_LOG_LEVEL_MESSAGE | G_LOG_LEVEL_INFO;
-  if (strcmp (level, "DEBUG") == 0)
-    shown_levels |= G_LOG_LEVEL_DEBUG;
+    levels |= G_LOG_LEVEL_WARNING;
+  if (strcmp (level, "INFO") == 0 || is_debug)
+    levels |= G_LOG_LEVEL_MESSAGE | G_LOG_LEVEL_INFO;
+  if (is_debug)
+    levels |= G_LOG_LEVEL_DEBUG;
 
-  as_json = strcmp (format, "json") == 0;
-  to_journal = !as_json && g_log_writer_is_journald (STDERR_FILENO);
+  g_atomic_int_set (&shown_levels, levels);
+  g_atomic_int_set (&as_json, strcmp (format, "json") == 0);
+  g_atomic_int_set (&to_journal, belfry_log_wants_journal (format, STDERR_FILENO));
+  /* Whoever would have to make a text first asks this. */
+  g_log_set_debug_enabled (is_debug);
   if (!is_set_up)
     g_log_set_writer_func (write_log, NULL, NULL);
   is_set_up = TRUE;

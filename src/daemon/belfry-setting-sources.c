@@ -247,6 +247,13 @@ belfry_setting_sources_add_environment (BelfrySettingSources *self,
     }
 }
 
+void
+belfry_setting_sources_forget_files (BelfrySettingSources *self)
+{
+  g_hash_table_remove_all (self->layers[LAYER_FILES]);
+  g_hash_table_remove_all (self->layers[LAYER_ENV_FILE]);
+}
+
 gboolean
 belfry_setting_sources_add_option (BelfrySettingSources *self,
                                    const char           *name,
@@ -275,7 +282,8 @@ find_in_layer (BelfrySettingSources    *self,
 {
   const char *text = name != NULL ? g_hash_table_lookup (self->layers[layer], name) : NULL;
 
-  if (text != NULL && text[0] == '\0' && info->kind != BELFRY_SETTING_LIST)
+  if (text != NULL && text[0] == '\0' && info->kind != BELFRY_SETTING_LIST
+      && info->kind != BELFRY_SETTING_ORIGINS)
     return NULL;
 
   return text;

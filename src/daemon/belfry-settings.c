@@ -2,10 +2,9 @@
  * Copyright 2026 The Belfry authors */
 #include "belfry-settings.h"
 
-#include <errno.h>
-#include <string.h>
+#include "belfry-setting-values.h"
 
-/* The one table of settings, and how a text becomes a value. */
+/* The one table of settings. The manual, the reference and the options of the command line are made from it. */
 
 #define FIELD(name) G_STRUCT_OFFSET (BelfrySettings, name)
 #define GIBIBYTE    (1024 * 1024 * 1024ull)
@@ -16,15 +15,31 @@ static const BelfrySettingInfo settings[] = {
   { "PORT", "port", "HTTP_PORT", BELFRY_SETTING_PORTS, "8001", 0, G_MAXUINT16, NULL, NULL,
     "Ports to listen on, separated by commas; 0 is any free one", FIELD (ports), FALSE },
   { "DEBUG", "debug", NULL, BELFRY_SETTING_BOOLEAN, "false", 0, 0, NULL, NULL,
-    "Log at level DEBUG", FIELD (debug), FALSE },
-  { "DATABASE_PATH", "database", NULL, BELFRY_SETTING_STRING, "data/events.db", 0, 0, NULL, NULL,
+    "Log at level DEBUG", FIELD (debug), FALSE, TRUE },
+  { "DATABASE_PATH", "database", NULL, BELFRY_SETTING_FILE, "data/events.db", 0, 0, NULL, NULL,
     "File that holds the log", FIELD (database_path), FALSE },
-  { "CORS_ORIGINS", "cors-origins", NULL, BELFRY_SETTING_LIST, "*", 0, 0, NULL, NULL,
-    "Origins whose pages may use the service, separated by commas; * is all", FIELD (cors_origins), FALSE },
+  { "CORS_ORIGINS", "cors-origins", NULL, BELFRY_SETTING_ORIGINS, "*", 0, 0, NULL, NULL,
+    "Origins whose pages may use the service, separated by commas; * is all", FIELD (cors_origins), FALSE, TRUE },
   { "REQUIRE_AUTH", "require-auth", NULL, BELFRY_SETTING_BOOLEAN, "false", 0, 0, NULL, NULL,
-    "Ask every client for the key", FIELD (require_auth), FALSE },
+    "Ask every client for the key", FIELD (require_auth), FALSE, TRUE },
   { "API_KEY", NULL, NULL, BELFRY_SETTING_STRING, NULL, 0, 0, NULL, NULL,
-    "The key", FIELD (api_key), TRUE },
+    "A key that may do everything; it is never given as an option, where others could read it", FIELD (api_key), TRUE, TRUE },
+  { "API_KEYS_FILE", "api-keys-file", NULL, BELFRY_SETTING_FILE, NULL, 0, 0, NULL, NULL,
+    "Key file with further keys, as hashes, and what they allow", FIELD (api_keys_file), FALSE, TRUE },
+  { "TRUSTED_PROXIES", "trusted-proxies", NULL, BELFRY_SETTING_NETWORKS, "", 0, 0, NULL, NULL,
+    "Proxies whose X-Forwarded-For tells the client's address", FIELD (trusted_proxies), FALSE, TRUE },
+  { "RATE_LIMIT_PUBLISH", NULL, NULL, BELFRY_SETTING_RATE, "200/minute", 0, 0, NULL, NULL,
+    "POST /events that one address or key may send", FIELD (rate_limit_publish), FALSE, TRUE },
+  { "RATE_LIMIT_QUERY", NULL, NULL, BELFRY_SETTING_RATE, "600/minute", 0, 0, NULL, NULL,
+    "GET requests that one address or key may send", FIELD (rate_limit_query), FALSE, TRUE },
+  { "RATE_LIMIT_ADMIN", NULL, NULL, BELFRY_SETTING_RATE, "10/minute", 0, 0, NULL, NULL,
+    "DELETE /events and POST /event-types that one address or key may send", FIELD (rate_limit_admin), FALSE, TRUE },
+  { "RATE_LIMIT_FILTERS", NULL, NULL, BELFRY_SETTING_RATE, "600/minute", 0, 0, NULL, NULL,
+    "Changes to stored filters that one address or key may send", FIELD (rate_limit_filters), FALSE, TRUE },
+  { "RATE_LIMIT_COLLECT", NULL, NULL, BELFRY_SETTING_RATE, "unlimited", 0, 0, NULL, NULL,
+    "Batches that one address or key may have collected", FIELD (rate_limit_collect), FALSE, TRUE },
+  { "RATE_LIMIT_MAX_CLIENTS", NULL, NULL, BELFRY_SETTING_NUMBER, "100000", 1, 10000000, NULL, "clients",
+    "Addresses that are counted on their own, in each class; further ones share what one may", FIELD (rate_limit_max_clients), FALSE, TRUE },
   { "MAX_QUEUE_SIZE", NULL, NULL, BELFRY_SETTING_NUMBER, "10000", 1, 10000000, NULL, "events",
     "Newest events kept in memory for live subscribers", FIELD (max_queue_size), FALSE },
   { "RING_MAX_BYTES", NULL, NULL, BELFRY_SETTING_NUMBER, "33554432", 65536, 64 * GIBIBYTE, NULL, "bytes",
@@ -34,40 +49,68 @@ static const BelfrySettingInfo settings[] = {
   { "MAILBOX_MAX_BYTES", NULL, NULL, BELFRY_SETTING_NUMBER, "1048576", 4096, GIBIBYTE, NULL, "bytes",
     "Events that may wait for one subscriber before it is served from the log", FIELD (mailbox_max_bytes), FALSE },
   { "CATCH_UP_MAX_BYTES", NULL, NULL, BELFRY_SETTING_NUMBER, "33554432", 65536, 64 * GIBIBYTE, NULL, "bytes",
-    "Events read from the log that may wait for all subscribers", FIELD (catch_up_max_bytes), FALSE },
+    "Events read from the log that may wait for all subscribers; above it they get smaller pages", FIELD (catch_up_max_bytes), FALSE },
   { "MAX_WAITING_EVENTS", NULL, NULL, BELFRY_SETTING_NUMBER, "50000", 1, 100000000, NULL, "events",
-    "Events that may wait for the disk before publishers are told to try later", FIELD (max_waiting_events), FALSE },
+    "Events that may wait for the disk before publishers get 503", FIELD (max_waiting_events), FALSE },
   { "MAX_WAITING_BYTES", NULL, NULL, BELFRY_SETTING_NUMBER, "67108864", 65536, 64 * GIBIBYTE, NULL, "bytes",
-    "Bytes that may wait for the disk before publishers are told to try later", FIELD (max_waiting_bytes), FALSE },
+    "Bytes that may wait for the disk before publishers get 503", FIELD (max_waiting_bytes), FALSE },
+  { "IDEMPOTENCY_WINDOW", NULL, NULL, BELFRY_SETTING_DURATION, "24h", 0, 0, NULL, NULL,
+    "How long a repeat with the same Idempotency-Key gets the first answer; 0 forgets it with the answer",
+    FIELD (idempotency_window_usec), FALSE },
+  { "IDEMPOTENCY_MAX_BYTES", NULL, NULL, BELFRY_SETTING_NUMBER, "1073741824", 65536, 1024 * GIBIBYTE, NULL, "bytes",
+    "Answers kept for such repeats; above it the oldest are forgotten before their time",
+    FIELD (idempotency_max_bytes), FALSE },
   { "MAX_WS_MESSAGE_BYTES", NULL, NULL, BELFRY_SETTING_NUMBER, "1048576", 1024, GIBIBYTE, NULL, "bytes",
     "Longest WebSocket message", FIELD (max_ws_message_bytes), FALSE },
   { "MAX_WS_CONNECTIONS_PER_IP", NULL, NULL, BELFRY_SETTING_NUMBER, "20", 1, 1000000, NULL, "connections",
-    "WebSocket connections of one address at a time", FIELD (max_ws_connections_per_ip), FALSE },
+    "WebSocket connections of one address (IPv6: of one /64) at a time", FIELD (max_ws_connections_per_ip), FALSE, TRUE },
+  { "MAX_CONNECTIONS", NULL, NULL, BELFRY_SETTING_NUMBER, "0", 0, 10000000, NULL, "connections",
+    "Connections at a time; 0 is as many as the limit of open files leaves", FIELD (max_connections), FALSE, TRUE },
+  { "HEADER_TIMEOUT", NULL, NULL, BELFRY_SETTING_DURATION, "10s", 0, 86400, NULL, NULL,
+    "Time for the head of a request, and for a TLS handshake; 0 is without end", FIELD (header_timeout_usec), FALSE, TRUE },
+  { "BODY_STALL_TIMEOUT", NULL, NULL, BELFRY_SETTING_DURATION, "30s", 0, 86400, NULL, NULL,
+    "Time that the body of a request may stand still; 0 is without end", FIELD (body_stall_timeout_usec), FALSE, TRUE },
+  { "BODY_TIMEOUT", NULL, NULL, BELFRY_SETTING_DURATION, "120s", 0, 86400, NULL, NULL,
+    "Time for the body of a request; 0 is without end", FIELD (body_timeout_usec), FALSE, TRUE },
+  { "IDLE_TIMEOUT", NULL, NULL, BELFRY_SETTING_DURATION, "75s", 0, 86400, NULL, NULL,
+    "Time that a connection may rest without a request; 0 is without end", FIELD (idle_timeout_usec), FALSE, TRUE },
+  { "WRITE_TIMEOUT", NULL, NULL, BELFRY_SETTING_DURATION, "60s", 0, 86400, NULL, NULL,
+    "Time that a client may take nothing of an answer; 0 is without end", FIELD (write_timeout_usec), FALSE, TRUE },
   { "MAX_PAYLOAD_KEYS", NULL, NULL, BELFRY_SETTING_NUMBER, "50", 0, 100000, NULL, "members",
-    "Members of an event's payload", FIELD (max_payload_keys), FALSE },
+    "Members at the top level of an event's payload", FIELD (max_payload_keys), FALSE },
   { "MAX_PAYLOAD_BYTES", NULL, NULL, BELFRY_SETTING_NUMBER, "65536", 2, 64 * 1024 * 1024, NULL, "bytes",
-    "Length of an event's payload as compact JSON", FIELD (max_payload_bytes), FALSE },
+    "Length of an event's payload in its compact form", FIELD (max_payload_bytes), FALSE },
   { "MAX_BODY_BYTES", NULL, NULL, BELFRY_SETTING_NUMBER, NULL, 1024, GIBIBYTE, NULL, "bytes",
-    "Longest request body; 8 times MAX_PAYLOAD_BYTES and 16384 when unset", FIELD (max_body_bytes), FALSE },
+    "Longest request body; 8 times MAX_PAYLOAD_BYTES and 16384 when unset", FIELD (max_body_bytes), FALSE, TRUE },
   { "MAX_ANSWER_BYTES", NULL, NULL, BELFRY_SETTING_NUMBER, "268435456", 65536, 64 * GIBIBYTE, NULL, "bytes",
-    "Answers to queries that may be under way before further ones are told to try later", FIELD (max_answer_bytes), FALSE },
+    "Answers to queries that may be under way, unread ones included, before further queries get 503", FIELD (max_answer_bytes), FALSE, TRUE },
+  { "D_BUS", "d-bus", NULL, BELFRY_SETTING_CHOICE, "session", 0, 0, "session|system|off", NULL,
+    "Bus to be found on as org.belfry.Belfry; without that bus the service runs all the same", FIELD (d_bus), FALSE },
+  { "D_BUS_GROUP", NULL, NULL, BELFRY_SETTING_STRING, "belfry", 0, 0, NULL, NULL,
+    "Group whose members may query and follow over the system bus", FIELD (d_bus_group), FALSE },
+  { "D_BUS_MAX_CALLS", NULL, NULL, BELFRY_SETTING_NUMBER, "64", 1, 100000, NULL, "calls",
+    "D-Bus calls in work at a time", FIELD (d_bus_max_calls), FALSE },
+  { "D_BUS_MAX_STREAMS", NULL, NULL, BELFRY_SETTING_NUMBER, "1000", 0, 1000000, NULL, "streams",
+    "Streams that one user may hold open over D-Bus", FIELD (d_bus_max_streams), FALSE },
+  { "D_BUS_MAX_ANSWER_BYTES", NULL, NULL, BELFRY_SETTING_NUMBER, "16777216", 65536, 60 * 1024 * 1024, NULL, "bytes",
+    "Largest answer over D-Bus; four at most are made at a time", FIELD (d_bus_max_answer_bytes), FALSE },
   { "EVENT_RETENTION", NULL, NULL, BELFRY_SETTING_DURATION, "0", 0, 0, NULL, NULL,
-    "Age at which events are deleted, such as 30d; 0 keeps them", FIELD (event_retention_usec), FALSE },
+    "Age at which events are deleted, such as 30d, looked at once a minute; 0 keeps them", FIELD (event_retention_usec), FALSE, TRUE },
   { "LOG_LEVEL", "log-level", NULL, BELFRY_SETTING_CHOICE, "INFO", 0, 0, "DEBUG|INFO|WARNING|ERROR", NULL,
-    "Least level that is logged", FIELD (log_level), FALSE },
+    "Least level that is logged", FIELD (log_level), FALSE, TRUE },
   { "LOG_FORMAT", "log-format", NULL, BELFRY_SETTING_CHOICE, "text", 0, 0, "text|json", NULL,
-    "Form of the log on standard error", FIELD (log_format), FALSE },
+    "Form of the log on standard error; the journal gets fields in place of text", FIELD (log_format), FALSE, TRUE },
   { "SERVICE_NAME", NULL, NULL, BELFRY_SETTING_STRING, "event-pipeline", 0, 0, NULL, NULL,
-    "Name that /health tells", FIELD (service_name), FALSE },
+    "Name that /health tells", FIELD (service_name), FALSE, TRUE },
   { "VERSION", NULL, NULL, BELFRY_SETTING_STRING, NULL, 0, 0, NULL, NULL,
     "Read, without effect", FIELD (version), FALSE },
-  { "TLS_CERTIFICATE", "tls-certificate", NULL, BELFRY_SETTING_STRING, NULL, 0, 0, NULL, NULL,
-    "File with the certificate chain, PEM", FIELD (tls_certificate), FALSE },
-  { "TLS_PRIVATE_KEY", "tls-private-key", NULL, BELFRY_SETTING_STRING, NULL, 0, 0, NULL, NULL,
-    "File with the private key, PEM", FIELD (tls_private_key), FALSE },
-  { "BELFRY_EVENT_TYPES_DIR", "event-types-dir", NULL, BELFRY_SETTING_STRING,
+  { "TLS_CERTIFICATE", "tls-certificate", NULL, BELFRY_SETTING_FILE, NULL, 0, 0, NULL, NULL,
+    "File with the certificate chain, PEM", FIELD (tls_certificate), FALSE, TRUE },
+  { "TLS_PRIVATE_KEY", "tls-private-key", NULL, BELFRY_SETTING_FILE, NULL, 0, 0, NULL, NULL,
+    "File with the private key, PEM", FIELD (tls_private_key), FALSE, TRUE },
+  { "BELFRY_EVENT_TYPES_DIR", "event-types-dir", NULL, BELFRY_SETTING_FOLDER,
     BELFRY_SYSCONFDIR "/belfry/event-types.d", 0, 0, NULL, NULL,
-    "Folder of key files with event types", FIELD (event_types_dir), FALSE },
+    "Folder of key files with event types", FIELD (event_types_dir), FALSE, TRUE },
 };
 
 const BelfrySettingInfo *
@@ -77,205 +120,15 @@ belfry_settings_list (gsize *n_settings)
   return settings;
 }
 
-/* --- a text becomes a value; FALSE when it cannot --- */
-
-static gboolean
-parse_boolean (const char *text,
-               gboolean   *value)
-{
-  static const char * const yes[] = { "true", "1", "yes", "on" };
-  static const char * const no[] = { "false", "0", "no", "off" };
-
-  for (gsize i = 0; i < G_N_ELEMENTS (yes); i++)
-    {
-      *value = g_ascii_strcasecmp (text, yes[i]) == 0;
-      if (*value || g_ascii_strcasecmp (text, no[i]) == 0)
-        return TRUE;
-    }
-
-  return FALSE;
-}
-
-static gboolean
-parse_number (const char *text,
-              guint64     minimum,
-              guint64     maximum,
-              guint64    *value)
-{
-  return g_ascii_string_to_unsigned (text, 10, minimum, maximum, value, NULL);
-}
-
-static gboolean
-parse_duration (const char *text,
-                gint64     *value_usec)
-{
-  static const struct { const char *unit; gint64 seconds; } units[] = {
-    { "s", 1 }, { "m", 60 }, { "h", 3600 }, { "d", 86400 }, { "w", 7 * 86400 },
-  };
-  gsize n_digits = strspn (text, "0123456789");
-  g_autofree char *digits = g_strndup (text, n_digits);
-  guint64 number;
-
-  if (!parse_number (digits, 0, 1000000000, &number))
-    return FALSE;
-  if (number == 0 && text[n_digits] == '\0')
-    {
-      *value_usec = 0;
-      return TRUE;
-    }
-
-  /* A number alone is refused: who writes 30 hardly means half a minute. */
-  for (gsize i = 0; i < G_N_ELEMENTS (units); i++)
-    {
-      if (g_ascii_strcasecmp (text + n_digits, units[i].unit) != 0)
-        continue;
-      /* A thousand years are longer than any log. */
-      if (number > 1000ull * 366 * 86400 / units[i].seconds)
-        return FALSE;
-      *value_usec = (gint64) number * units[i].seconds * G_USEC_PER_SEC;
-      return TRUE;
-    }
-
-  return FALSE;
-}
-
-static gboolean
-parse_ports (const char *text,
-             GArray    **value)
-{
-  g_auto(GStrv) pieces = g_strsplit (text, ",", -1);
-  g_autoptr(GArray) ports = g_array_new (FALSE, FALSE, sizeof (guint16));
-
-  for (gsize i = 0; pieces[i] != NULL; i++)
-    {
-      guint64 number;
-      guint16 port;
-
-      if (!parse_number (g_strstrip (pieces[i]), 0, G_MAXUINT16, &number))
-        return FALSE;
-      port = number;
-      g_array_append_val (ports, port);
-    }
-  if (ports->len == 0 || ports->len > 64)
-    return FALSE;
-
-  g_clear_pointer (value, g_array_unref);
-  *value = g_steal_pointer (&ports);
-  return TRUE;
-}
-
-static void
-parse_list (const char *text,
-            char     ***value)
-{
-  g_auto(GStrv) pieces = g_strsplit (text, ",", -1);
-  g_autoptr(GStrvBuilder) list = g_strv_builder_new ();
-
-  for (gsize i = 0; pieces[i] != NULL; i++)
-    {
-      g_strstrip (pieces[i]);
-      if (pieces[i][0] != '\0')
-        g_strv_builder_add (list, pieces[i]);
-    }
-
-  g_strfreev (*value);
-  *value = g_strv_builder_end (list);
-}
-
-static gboolean
-parse_choice (const char *text,
-              const char *choices,
-              char      **value)
-{
-  g_auto(GStrv) list = g_strsplit (choices, "|", -1);
-
-  for (gsize i = 0; list[i] != NULL; i++)
-    {
-      if (g_ascii_strcasecmp (text, list[i]) != 0)
-        continue;
-      g_free (*value);
-      *value = g_strdup (list[i]);
-      return TRUE;
-    }
-
-  return FALSE;
-}
-
-static gboolean
-parse_setting (BelfrySettings          *self,
-               const BelfrySettingInfo *info,
-               const char              *text)
-{
-  gpointer field = (char *) self + info->offset;
-
-  switch (info->kind)
-    {
-    case BELFRY_SETTING_STRING:
-      g_free (*(char **) field);
-      *(char **) field = g_strdup (text);
-      return g_utf8_validate (text, -1, NULL);
-    case BELFRY_SETTING_BOOLEAN:
-      return parse_boolean (text, field);
-    case BELFRY_SETTING_NUMBER:
-      return parse_number (text, info->minimum, info->maximum, field);
-    case BELFRY_SETTING_DURATION:
-      return parse_duration (text, field);
-    case BELFRY_SETTING_PORTS:
-      return parse_ports (text, field);
-    case BELFRY_SETTING_LIST:
-      parse_list (text, field);
-      return g_utf8_validate (text, -1, NULL);
-    case BELFRY_SETTING_CHOICE:
-      return parse_choice (text, info->choices, field);
-    default:
-      g_assert_not_reached ();
-    }
-}
-
-static char *
-describe_allowed (const BelfrySettingInfo *info)
-{
-  switch (info->kind)
-    {
-    case BELFRY_SETTING_BOOLEAN:
-      return g_strdup ("true, 1, yes, on, false, 0, no, off");
-    case BELFRY_SETTING_NUMBER:
-      return g_strdup_printf ("a whole number of %s from %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT,
-                              info->unit, info->minimum, info->maximum);
-    case BELFRY_SETTING_DURATION:
-      return g_strdup ("0, or a whole number with s, m, h, d or w behind it");
-    case BELFRY_SETTING_PORTS:
-      return g_strdup ("port numbers from 0 to 65535, separated by commas");
-    case BELFRY_SETTING_CHOICE:
-      return g_strdelimit (g_strdup (info->choices), "|", ' ');
-    case BELFRY_SETTING_STRING:
-    case BELFRY_SETTING_LIST:
-    default:
-      return g_strdup ("text in UTF-8");
-    }
-}
-
-/* One line, whatever the value holds. */
-static void
-set_bad_value (const BelfrySettingInfo *info,
-               const char              *text,
-               GError                 **error)
-{
-  g_autofree char *allowed = describe_allowed (info);
-  g_autofree char *shown = info->is_secret ? g_strdup ("(not shown)") : g_strescape (text, NULL);
-
-  g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "%s: '%.100s' is not allowed; allowed: %s",
-               info->name, shown, allowed);
-}
-
+/* What no single value can tell. */
 static gboolean
 check_together (BelfrySettings  *self,
                 GError         **error)
 {
-  if (self->require_auth && self->api_key == NULL)
+  if (self->require_auth && self->api_key == NULL && self->api_keys_file == NULL)
     {
       g_set_error_literal (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                           "REQUIRE_AUTH: 'true' is not allowed without a key; allowed: true together with API_KEY");
+                           "REQUIRE_AUTH: 'true' is not allowed without a key; allowed: true together with API_KEY or API_KEYS_FILE");
       return FALSE;
     }
   if ((self->tls_certificate != NULL) != (self->tls_private_key != NULL))
@@ -291,11 +144,21 @@ check_together (BelfrySettings  *self,
   return TRUE;
 }
 
+static void
+take_problem (GPtrArray *problems,
+              GError    *error)
+{
+  g_ptr_array_add (problems, g_strdup (error->message));
+  g_error_free (error);
+}
+
 BelfrySettings *
-belfry_settings_new (BelfrySettingSources  *sources,
-                     GError               **error)
+belfry_settings_new_with_problems (BelfrySettingSources *sources,
+                                   GPtrArray            *problems)
 {
   g_autoptr(BelfrySettings) self = g_new0 (BelfrySettings, 1);
+  guint n_before = problems->len;
+  GError *error = NULL;
 
   for (gsize i = 0; i < G_N_ELEMENTS (settings); i++)
     {
@@ -303,15 +166,26 @@ belfry_settings_new (BelfrySettingSources  *sources,
 
       if (text == NULL)
         text = settings[i].unset;
-      if (text != NULL && !parse_setting (self, &settings[i], text))
-        {
-          set_bad_value (&settings[i], text, error);
-          return NULL;
-        }
+      if (text != NULL && !belfry_setting_parse (&settings[i], text, self, &error))
+        take_problem (problems, g_steal_pointer (&error));
     }
 
-  if (!check_together (self, error))
-    return NULL;
+  if (problems->len == n_before && !check_together (self, &error))
+    take_problem (problems, g_steal_pointer (&error));
+
+  return problems->len == n_before ? g_steal_pointer (&self) : NULL;
+}
+
+BelfrySettings *
+belfry_settings_new (BelfrySettingSources  *sources,
+                     GError               **error)
+{
+  g_autoptr(GPtrArray) problems = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr(BelfrySettings) self = belfry_settings_new_with_problems (sources, problems);
+
+  /* One line stops the start: the first. */
+  if (self == NULL)
+    g_set_error_literal (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, g_ptr_array_index (problems, 0));
 
   return g_steal_pointer (&self);
 }
@@ -320,15 +194,6 @@ void
 belfry_settings_free (BelfrySettings *self)
 {
   for (gsize i = 0; i < G_N_ELEMENTS (settings); i++)
-    {
-      gpointer field = (char *) self + settings[i].offset;
-
-      if (settings[i].kind == BELFRY_SETTING_STRING || settings[i].kind == BELFRY_SETTING_CHOICE)
-        g_free (*(char **) field);
-      else if (settings[i].kind == BELFRY_SETTING_LIST)
-        g_strfreev (*(char ***) field);
-      else if (settings[i].kind == BELFRY_SETTING_PORTS)
-        g_clear_pointer ((GArray **) field, g_array_unref);
-    }
+    belfry_setting_clear (&settings[i], self);
   g_free (self);
 }

@@ -11,10 +11,15 @@ typedef enum
   BELFRY_SETTING_STRING,
   BELFRY_SETTING_BOOLEAN,
   BELFRY_SETTING_NUMBER,
-  BELFRY_SETTING_DURATION,  /* kept in µs */
+  BELFRY_SETTING_DURATION,  /* kept in µs; minimum and maximum in seconds, a maximum of 0 is none */
   BELFRY_SETTING_PORTS,
   BELFRY_SETTING_LIST,      /* separated by commas */
   BELFRY_SETTING_CHOICE,
+  BELFRY_SETTING_RATE,      /* kept as text: COUNT/PERIOD or unlimited */
+  BELFRY_SETTING_ORIGINS,   /* separated by commas; kept as a list of texts */
+  BELFRY_SETTING_NETWORKS,  /* addresses and CIDR ranges, separated by commas; kept as a list of texts */
+  BELFRY_SETTING_FILE,      /* a path */
+  BELFRY_SETTING_FOLDER,
 } BelfrySettingKind;
 
 /* What is known of a setting; the manual is made from the same table. */
@@ -32,6 +37,7 @@ typedef struct
   const char       *description;
   gsize             offset;       /* of the field in BelfrySettings */
   gboolean          is_secret;
+  gboolean          is_live;      /* a reload changes it; otherwise the next start does */
 } BelfrySettingInfo;
 
 /* The settings of one start of the daemon. Numbers are guint64, booleans gboolean, durations gint64 µs. */
@@ -44,6 +50,14 @@ typedef struct
   char   **cors_origins;
   gboolean require_auth;
   char    *api_key;              /* or NULL */
+  char    *api_keys_file;        /* or NULL */
+  char   **trusted_proxies;
+  char    *rate_limit_publish;
+  char    *rate_limit_query;
+  char    *rate_limit_admin;
+  char    *rate_limit_filters;
+  char    *rate_limit_collect;
+  guint64  rate_limit_max_clients;
   guint64  max_queue_size;
   guint64  ring_max_bytes;
   guint64  max_subscribers;
@@ -51,12 +65,25 @@ typedef struct
   guint64  catch_up_max_bytes;
   guint64  max_waiting_events;
   guint64  max_waiting_bytes;
+  gint64   idempotency_window_usec;
+  guint64  idempotency_max_bytes;
   guint64  max_ws_message_bytes;
   guint64  max_ws_connections_per_ip;
+  guint64  max_connections;      /* 0: derived */
+  gint64   header_timeout_usec;
+  gint64   body_stall_timeout_usec;
+  gint64   body_timeout_usec;
+  gint64   idle_timeout_usec;
+  gint64   write_timeout_usec;
   guint64  max_payload_keys;
   guint64  max_payload_bytes;
   guint64  max_body_bytes;       /* 0 was given: made from max_payload_bytes */
   guint64  max_answer_bytes;
+  char    *d_bus;                /* session, system or off */
+  char    *d_bus_group;
+  guint64  d_bus_max_calls;
+  guint64  d_bus_max_streams;
+  guint64  d_bus_max_answer_bytes;
   gint64   event_retention_usec;
   char    *log_level;
   char    *log_format;
@@ -82,6 +109,8 @@ gboolean                 belfry_setting_sources_add_env_file (BelfrySettingSourc
                                                               GError **error);
 void                     belfry_setting_sources_add_environment (BelfrySettingSources *self,
                                                                  const char * const *environment);
+/* Before files are read anew: what they said is gone, environment and options stay. */
+void                     belfry_setting_sources_forget_files (BelfrySettingSources *self);
 /* name: of the option or of the setting. */
 gboolean                 belfry_setting_sources_add_option (BelfrySettingSources *self, const char *name,
                                                             const char *value);
@@ -91,6 +120,8 @@ const char              *belfry_setting_sources_find     (BelfrySettingSources *
 
 /* NULL when a value is bad: the error names setting, value and what is allowed, in one line. */
 BelfrySettings          *belfry_settings_new             (BelfrySettingSources *sources, GError **error);
+/* The same, but with all problems, a line each, not only the first. */
+BelfrySettings          *belfry_settings_new_with_problems (BelfrySettingSources *sources, GPtrArray *problems);
 void                     belfry_settings_free            (BelfrySettings *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (BelfrySettingSources, belfry_setting_sources_free)

@@ -3,103 +3,85 @@
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 
+#include "belfry-command-line.h"
+#include "belfry-config-check.h"
 #include "belfry-daemon.h"
 #include "belfry-log.h"
+#include "belfry-setting-lists.h"
+#include "belfry-signals.h"
 
 /* Exit status: 0 ended in good order, 1 could not start or go on (log refused, address taken), 2 wrong
  * usage or a bad setting. */
 #define EXIT_START 1
 #define EXIT_USAGE 2
 
-typedef struct
-{
-  BelfrySettingSources *sources;
-  char                 *config;
-  char                 *env_file;
-  gboolean              check_config;
-  gboolean              show_version;
-} CommandLine;
-
-static gboolean
-on_setting_option (const char  *option_name,
-                   const char  *value,
-                   gpointer     data,
-                   GError     **error)
-{
-  CommandLine *line = data;
-
-  /* A switch without a value is switched on. */
-  return belfry_setting_sources_add_option (line->sources, option_name + strspn (option_name, "-"),
-                                            value != NULL ? value : "true");
-}
-
 static void
-add_setting_options (GOptionGroup *group)
+print_error (const char *message)
 {
-  gsize n_settings;
-  const BelfrySettingInfo *infos = belfry_settings_list (&n_settings);
-
-  for (gsize i = 0; i < n_settings; i++)
-    {
-      GOptionEntry entries[] = {
-        { infos[i].option, 0, infos[i].kind == BELFRY_SETTING_BOOLEAN ? G_OPTION_FLAG_OPTIONAL_ARG : 0,
-          G_OPTION_ARG_CALLBACK, on_setting_option, infos[i].description, infos[i].name },
-        { NULL },
-      };
-
-      if (infos[i].option != NULL)
-        g_option_group_add_entries (group, entries);
-    }
+  fprintf (stderr, "belfryd: %s\n", message);
 }
 
-static gboolean
-parse_command_line (CommandLine *line,
-                    int         *argc,
-                    char      ***argv,
-                    GError     **error)
+static int
+list_settings (const char *form)
 {
-  const GOptionEntry entries[] = {
-    { "config", 0, 0, G_OPTION_ARG_FILENAME, &line->config,
-      "Key file to read instead of " BELFRY_SYSCONFDIR "/belfry/belfry.conf", "FILE" },
-    { "env-file", 0, 0, G_OPTION_ARG_FILENAME, &line->env_file, "Read settings from a .env file", "FILE" },
-    { "check-config", 0, 0, G_OPTION_ARG_NONE, &line->check_config, "Check the settings and end", NULL },
-    { "version", 0, 0, G_OPTION_ARG_NONE, &line->show_version, "Print the version and end", NULL },
-    { NULL },
-  };
-  g_autoptr(GOptionContext) context = g_option_context_new ("- keep an event log and serve it live");
-  GOptionGroup *group = g_option_group_new ("belfry", NULL, NULL, line, NULL);
+  g_autofree char *text = belfry_setting_list_format (form);
 
-  g_option_group_add_entries (group, entries);
-  add_setting_options (group);
-  g_option_context_set_main_group (context, group);
-  if (!g_option_context_parse (context, argc, argv, error))
-    return FALSE;
-  if (*argc > 1)
+  if (text == NULL)
     {
-      g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION, "Unknown argument '%s'", (*argv)[1]);
-      return FALSE;
+      fprintf (stderr, "belfryd: --list-settings: '%s' is not allowed; allowed: %s\n", form,
+               belfry_setting_list_get_forms ());
+      return EXIT_USAGE;
     }
 
-  return TRUE;
+  fputs (text, stdout);
+  return 0;
+}
+
+/* Unlike a start, which ends at the first problem, this tells all. */
+static void
+find_problems (BelfryCommandLine *line,
+               GPtrArray         *problems,
+               GPtrArray         *warnings)
+{
+  g_autoptr(BelfrySettings) settings = NULL;
+  g_autoptr(GError) error = NULL;
+
+  if (!belfry_command_line_read_sources (line, warnings, &error))
+    {
+      g_ptr_array_add (problems, g_strdup (error->message));
+      return;
+    }
+
+  settings = belfry_settings_new_with_problems (line->sources, problems);
+  if (settings != NULL)
+    belfry_config_check_files (settings, problems);
+}
+
+static int
+check_config (BelfryCommandLine *line)
+{
+  g_autoptr(GPtrArray) problems = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func (g_free);
+
+  find_problems (line, problems, warnings);
+  for (guint i = 0; i < warnings->len; i++)
+    fprintf (stderr, "belfryd: warning: %s\n", (const char *) g_ptr_array_index (warnings, i));
+  for (guint i = 0; i < problems->len; i++)
+    print_error (g_ptr_array_index (problems, i));
+  if (problems->len > 0)
+    return EXIT_USAGE;
+
+  printf ("The settings are in order\n");
+  return 0;
 }
 
 static BelfrySettings *
-load_settings (CommandLine  *line,
-               GPtrArray    *warnings,
-               GError      **error)
+load_settings (GPtrArray  *warnings,
+               gpointer    user_data,
+               GError    **error)
 {
-  const char *config = line->config != NULL ? line->config : BELFRY_SYSCONFDIR "/belfry/belfry.conf";
-  g_auto(GStrv) environment = g_get_environ ();
-
-  if (!belfry_setting_sources_add_file (line->sources, config, line->config != NULL, warnings, error))
-    return NULL;
-  if (line->env_file != NULL && !belfry_setting_sources_add_env_file (line->sources, line->env_file, error))
-    return NULL;
-  belfry_setting_sources_add_environment (line->sources, (const char * const *) environment);
-
-  return belfry_settings_new (line->sources, error);
+  return belfry_command_line_load_settings (user_data, warnings, error);
 }
 
 static void
@@ -113,14 +95,28 @@ set_up_log (const BelfrySettings *settings,
 }
 
 static int
-serve (const BelfrySettings *settings)
+serve (BelfryCommandLine *line)
 {
-  g_autoptr(BelfryDaemon) daemon = belfry_daemon_new ();
+  g_autoptr(BelfryDaemon) daemon = NULL;
+  g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func (g_free);
   g_autoptr(GError) error = NULL;
+  BelfrySettings *settings = load_settings (warnings, line, &error);
 
+  if (settings == NULL)
+    {
+      print_error (error->message);
+      return EXIT_USAGE;
+    }
+
+  set_up_log (settings, warnings);
+  daemon = belfry_daemon_new ();
+  belfry_daemon_set_load_settings (daemon, load_settings, line);
   if (!belfry_daemon_start (daemon, settings, &error))
     {
-      fprintf (stderr, "belfryd: %s\n", error->message);
+      /* A signal, while a database was imported. */
+      if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+        return 0;
+      print_error (error->message);
       return EXIT_START;
     }
 
@@ -132,36 +128,30 @@ int
 main (int    argc,
       char **argv)
 {
-  g_autoptr(BelfrySettingSources) sources = belfry_setting_sources_new ();
-  g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func (g_free);
-  g_autoptr(BelfrySettings) settings = NULL;
+  g_autoptr(BelfryCommandLine) line = NULL;
   g_autoptr(GError) error = NULL;
-  CommandLine line = { .sources = sources };
-  int status = 0;
 
   setlocale (LC_ALL, "");
   signal (SIGPIPE, SIG_IGN);
+  signal (SIGUSR1, SIG_IGN);
+  /* Whoever asks for a reload before we listen does not ask for our end. */
+  belfry_signals_block ();
 
-  if (!parse_command_line (&line, &argc, &argv, &error)
-      || (!line.show_version && (settings = load_settings (&line, warnings, &error)) == NULL))
+  line = belfry_command_line_parse (&argc, &argv, &error);
+  if (line == NULL)
     {
-      fprintf (stderr, "belfryd: %s\n", error->message);
-      status = EXIT_USAGE;
+      print_error (error->message);
+      return EXIT_USAGE;
     }
-  else if (line.show_version)
+  if (line->show_version)
     {
       printf ("belfryd %s\n", BELFRY_VERSION);
+      return 0;
     }
-  else
-    {
-      set_up_log (settings, warnings);
-      if (line.check_config)
-        printf ("The settings are in order\n");
-      else
-        status = serve (settings);
-    }
+  if (line->list_settings != NULL)
+    return list_settings (line->list_settings);
+  if (line->check_config)
+    return check_config (line);
 
-  g_free (line.config);
-  g_free (line.env_file);
-  return status;
+  return serve (line);
 }
