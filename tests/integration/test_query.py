@@ -4,7 +4,7 @@
 
 import re
 from datetime import datetime, timedelta, timezone
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import pytest
 
@@ -197,6 +197,34 @@ def test_link_keeps_the_filter(filled):
     wanted = [made for made in filled.events[::-1] if made['user_id'] == 'ü 2' and made['event_type'] == 'timer_tick']
     assert [made for page in pages for made in page] == wanted
     assert all(page for page in pages)
+
+
+def test_link_keeps_every_parameter_and_the_form_of_the_path(filled):
+    query = {'event_type': 'timer_tick', 'event_types': 'quiz_started,timer_tick', 'session_id': '', 'user_id': 'ü 2', 'user_tiers': '', 'min_amount': '',
+             'since': '2020-01-01T00:00:00+00:00', 'limit': '1'}
+    for path in ('/events', '/api/v1/events'):
+        link = filled.get(path + '?' + urlencode(query)).headers['Link']
+        target = urlsplit(re.fullmatch(r'<([^>]+)>; rel="next"', link).group(1))
+        found = parse_qs(target.query, keep_blank_values=True)
+        assert target.path == path
+        assert found.pop('cursor')
+        assert found == {name: [value] for name, value in query.items()}
+        head = filled.request('HEAD', path + '?' + urlencode(query))
+        assert (head.status, head.body, head.headers['Link']) == (200, b'', link)
+
+
+def test_several_types(filled):
+    wanted = [made for made in filled.events[::-1] if made['event_type'] in ('timer_tick', 'quiz_started')]
+    assert wanted
+    for text in ('event_types=timer_tick,quiz_started', 'event_types=timer_tick&event_types=quiz_started', 'event_type=timer_tick&event_types=quiz_started'):
+        assert filled.query(text + '&limit=1000') == wanted
+    assert filled.query('event_types=') == filled.query('')
+    response = filled.get('/events?event_types=' + 'x' * 51)
+    assert response.status == 422
+    assert response.json()['detail'][0]['loc'] == ['query', 'event_types']
+    response = filled.get('/events?event_types=timer_tick&event_type=' + 'x' * 51)
+    assert response.status == 422
+    assert response.json()['detail'][0]['loc'] == ['query', 'event_type']
 
 
 def test_no_link_when_nothing_more_matches(filled):

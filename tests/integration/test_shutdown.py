@@ -34,6 +34,53 @@ def test_every_socket_gets_1001(belfryd, number):
     daemon.stop()
 
 
+def test_a_hundred_open_sockets(belfryd):
+    """Subscribers, publishers, streams, sockets that never said what they want, and one that does not read: each told, within 5 s."""
+    daemon = belfryd()
+    stuck = daemon.subscribe(receive_buffer=4096)
+    publisher = daemon.publisher()
+    made = event(payload={'x': 'y' * 1000})
+    for _ in range(5):
+        publisher.send(b''.join(frame(json.dumps(made)) for _ in range(1000)))
+        for _ in range(1000):
+            publisher.receive()
+    sockets = [daemon.subscribe() for _ in range(40)] + [daemon.publisher() for _ in range(30)] + [daemon.ws('/ws/subscribe') for _ in range(8)]
+    streams = [daemon.stream() for _ in range(20)]
+    daemon.terminate()
+    for socket in [*sockets, publisher]:
+        assert socket.expect_close().code == 1001
+    for stream in streams:
+        blocks = []
+        while (block := stream.next_block()) is not None:
+            blocks.append(block)
+        assert blocks[-1] == {'retry': '5000'}, blocks
+    daemon.stop(within=5)
+    for one in [*sockets, *streams, publisher, stuck]:
+        one.drop()
+
+
+def test_the_second_signal_ends_it_at_once(belfryd):
+    """A client that reads nothing is waited for for seconds; not any longer when somebody is in a hurry."""
+    daemon = belfryd()
+    stuck = daemon.subscribe(receive_buffer=4096)
+    publisher = daemon.publisher()
+    made = event(payload={'x': 'y' * 1000})
+    for _ in range(8):
+        publisher.send(b''.join(frame(json.dumps(made)) for _ in range(1000)))
+        for _ in range(1000):
+            publisher.receive()
+    connection = daemon.connect()
+    connection.send(b'POST /events HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{')
+    daemon.terminate()
+    wait_until(lambda: 'Stopping' in daemon.log(), what='the first signal')
+    daemon.terminate(signal.SIGINT)
+    daemon.stop(within=2)
+    assert 'Stopping at once' in daemon.log() or daemon.stop_seconds < 1
+    for one in (stuck, publisher, connection):
+        one.drop()
+    assert len(belfryd(folder=daemon.folder).query('limit=1000')) == 1000, 'what was accepted is there'
+
+
 def test_clients_that_say_nothing_do_not_delay_it(belfryd):
     """Sockets that never answer the close, idle keep-alive connections, half requests, and a stuck reader."""
     daemon = belfryd()

@@ -217,6 +217,36 @@ test_many (void)
   g_assert_cmpuint (answers->told->len, ==, 2048);
 }
 
+static void
+test_too_large (gconstpointer data)
+{
+  gboolean is_answered = GPOINTER_TO_INT (data);
+  g_autoptr(FakeServer) server = fake_server_new ();
+  g_autoptr(Answers) answers = answers_new ();
+  g_autoptr(BelfryClientPublisher) publisher = belfry_client_publisher_new (server->client);
+  guint64 refused;
+
+  g_test_summary ("A message that is too large is told once, of that event; those behind it are told of the connection");
+
+  publish (publisher, "1", answers);
+  publish (publisher, "2", answers);
+  publish (publisher, "3", answers);
+  wait_for (server->messages->len == 3);
+  fake_server_send (server, 0, "{\"status\":\"ok\",\"event_id\":\"evt_1\"}");
+  if (is_answered)
+    fake_server_send (server, 0, "{\"status\":\"error\",\"message\":\"Message too large\"}");
+  fake_server_close (server, 0, 1009, NULL);
+  wait_for (answers->n == 3);
+  g_assert_cmpstr (answers->told->str, ==, "evt_1 Message too large The connection broke ");
+  g_object_get (publisher, "refused", &refused, NULL);
+  g_assert_cmpuint (refused, ==, 1);
+
+  publish (publisher, "4", answers);
+  wait_for (server->messages->len == 4);
+  fake_server_send (server, 1, "{\"status\":\"ok\",\"event_id\":\"evt_4\"}");
+  wait_for (answers->n == 4);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -226,6 +256,8 @@ main (int    argc,
   g_test_add_func ("/client-publisher/answers-come-in-order", test_order);
   g_test_add_func ("/client-publisher/refuses-when-full", test_full);
   g_test_add_func ("/client-publisher/broken-connection-fails-what-waits-and-opens-again", test_break);
+  g_test_add_data_func ("/client-publisher/too-large/answered", GINT_TO_POINTER (TRUE), test_too_large);
+  g_test_add_data_func ("/client-publisher/too-large/closed", GINT_TO_POINTER (FALSE), test_too_large);
   g_test_add_func ("/client-publisher/wrong-key-is-told", test_key);
   g_test_add_func ("/client-publisher/refused-handshake-is-told", test_refused_handshake);
   g_test_add_func ("/client-publisher/wrong-address-is-told-later", test_wrong_address);

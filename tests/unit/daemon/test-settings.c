@@ -4,6 +4,8 @@
 
 #include <glib/gstdio.h>
 
+#include "belfry-setting-lists.h"
+#include "belfry-setting-values.h"
 #include "belfry-settings.h"
 
 static BelfrySettings *
@@ -90,7 +92,7 @@ test_refuses (void)
     "PORT=x", "PORT=65536", "PORT=-1", "PORT=1,,2", "PORT=80 81", "HTTP_PORT=abc",
     "DEBUG=maybe", "REQUIRE_AUTH=2", "REQUIRE_AUTH=true",
     "MAX_QUEUE_SIZE=0", "MAX_QUEUE_SIZE=ten", "RING_MAX_BYTES=1", "RING_MAX_BYTES=99999999999999999999", "MAX_SUBSCRIBERS=-5",
-    "MAILBOX_MAX_BYTES=1", "MAX_WAITING_EVENTS=0", "MAX_WAITING_BYTES=0x10", "MAX_WS_MESSAGE_BYTES=1", "MAX_WS_CONNECTIONS_PER_IP=0",
+    "MAILBOX_MAX_BYTES=1", "MAX_WAITING_EVENTS=0", "MAX_WAITING_BYTES=0x10", "IDEMPOTENCY_WINDOW=24", "IDEMPOTENCY_MAX_BYTES=1", "MAX_WS_MESSAGE_BYTES=1", "MAX_WS_CONNECTIONS_PER_IP=0",
     "MAX_PAYLOAD_KEYS=1.5", "MAX_PAYLOAD_BYTES=1", "MAX_BODY_BYTES=1", "MAX_ANSWER_BYTES=1", "EVENT_RETENTION=-1", "EVENT_RETENTION=30", "EVENT_RETENTION=30x", "EVENT_RETENTION=d",
     "EVENT_RETENTION=999999999w", "LOG_LEVEL=LOUD", "LOG_FORMAT=xml", "TLS_CERTIFICATE=a.pem", "TLS_PRIVATE_KEY=a.pem",
     "SERVICE_NAME=\377", "PORT=1\n2",
@@ -248,6 +250,116 @@ test_table (void)
     }
 }
 
+static BelfrySettings *
+make_one (const char *assignment)
+{
+  const char *environment[] = { assignment, NULL };
+  g_autoptr(GError) error = NULL;
+  BelfrySettings *settings = make_settings (environment, &error);
+
+  g_assert_no_error (error);
+  return settings;
+}
+
+static void
+test_equal (void)
+{
+  static const char * const changes[] = {
+    "HOST=::1", "PORT=1,2", "DEBUG=true", "CORS_ORIGINS=https://a.example", "MAX_SUBSCRIBERS=7", "EVENT_RETENTION=1d", "API_KEY=k",
+    "LOG_FORMAT=json", "RATE_LIMIT_QUERY=1/day", "TRUSTED_PROXIES=10.0.0.0/8", "DATABASE_PATH=other.db",
+  };
+  gsize n_settings;
+  const BelfrySettingInfo *infos = belfry_settings_list (&n_settings);
+  g_autoptr(BelfrySettings) plain = make_one ("PATH=/bin");
+
+  g_test_summary ("A reload finds exactly the settings that have changed");
+  for (gsize i = 0; i < G_N_ELEMENTS (changes); i++)
+    {
+      g_autoptr(BelfrySettings) changed = make_one (changes[i]);
+      g_autoptr(BelfrySettings) again = make_one (changes[i]);
+
+      for (gsize j = 0; j < n_settings; j++)
+        {
+          g_autofree char *prefix = g_strconcat (infos[j].name, "=", NULL);
+
+          g_assert_cmpint (belfry_setting_is_equal (&infos[j], plain, changed), ==, !g_str_has_prefix (changes[i], prefix));
+          g_assert_true (belfry_setting_is_equal (&infos[j], changed, again));
+        }
+    }
+}
+
+static void
+test_problems (void)
+{
+  static const char * const environment[] = { "PORT=x", "DEBUG=x", "API_KEY=secret\377", NULL };
+  g_autoptr(BelfrySettingSources) sources = belfry_setting_sources_new ();
+  g_autoptr(GPtrArray) problems = g_ptr_array_new_with_free_func (g_free);
+
+  g_test_summary ("All problems are told, one line each");
+  belfry_setting_sources_add_environment (sources, environment);
+  g_assert_null (belfry_settings_new_with_problems (sources, problems));
+  g_assert_cmpuint (problems->len, ==, 3);
+  for (guint i = 0; i < problems->len; i++)
+    {
+      g_assert_null (strchr (g_ptr_array_index (problems, i), '\n'));
+      g_assert_null (strstr (g_ptr_array_index (problems, i), "secret"));
+    }
+}
+
+static void
+test_rates (void)
+{
+  static const char * const rates[][2] = {
+    { "RATE_LIMIT_QUERY=5/minute", "5/minute" }, { "RATE_LIMIT_QUERY= 5 / Minute", "5/minute" },
+    { "RATE_LIMIT_QUERY=0", "unlimited" }, { "RATE_LIMIT_QUERY=0/day", "unlimited" }, { "RATE_LIMIT_QUERY=Unlimited", "unlimited" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (rates); i++)
+    {
+      g_autoptr(BelfrySettings) settings = make_one (rates[i][0]);
+
+      g_assert_cmpstr (settings->rate_limit_query, ==, rates[i][1]);
+    }
+}
+
+static void
+test_lists (void)
+{
+  static const char * const forms[] = { "text", "markdown", "man", "options", "conf" };
+  gsize n_settings;
+  const BelfrySettingInfo *infos = belfry_settings_list (&n_settings);
+
+  g_test_summary ("Each list names each setting, and each option");
+  for (gsize i = 0; i < G_N_ELEMENTS (forms); i++)
+    {
+      g_autofree char *text = belfry_setting_list_format (forms[i]);
+
+      g_assert_nonnull (text);
+      g_assert_nonnull (strstr (belfry_setting_list_get_forms (), forms[i]));
+      for (gsize j = 0; j < n_settings; j++)
+        g_assert_true (strstr (text, infos[j].name) != NULL || (g_str_equal (forms[i], "options") && infos[j].option == NULL));
+    }
+  g_assert_null (belfry_setting_list_format ("poem"));
+}
+
+static void
+test_forgets_files (Files         *files,
+                    gconstpointer  data)
+{
+  g_autoptr(BelfrySettingSources) sources = belfry_setting_sources_new ();
+  g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr(BelfrySettings) settings = NULL;
+
+  g_test_summary ("Before a reload the files are forgotten, options are not");
+  write_file (files->folder, "belfry.conf", "[belfry]\nMAX_PAYLOAD_KEYS=1\nSERVICE_NAME=file\n");
+  g_assert_true (belfry_setting_sources_add_file (sources, files->conf, TRUE, warnings, NULL));
+  g_assert_true (belfry_setting_sources_add_option (sources, "SERVICE_NAME", "option"));
+  belfry_setting_sources_forget_files (sources);
+  settings = belfry_settings_new (sources, NULL);
+  g_assert_cmpuint (settings->max_payload_keys, ==, 50);
+  g_assert_cmpstr (settings->service_name, ==, "option");
+}
+
 int
 main (int    argc,
       char **argv)
@@ -262,6 +374,12 @@ main (int    argc,
   g_test_add ("/settings/order-of-sources", Files, NULL, set_up_files, test_order, tear_down_files);
   g_test_add ("/settings/files", Files, NULL, set_up_files, test_files, tear_down_files);
   g_test_add_func ("/settings/table", test_table);
+
+  g_test_add_func ("/settings/changes-are-found", test_equal);
+  g_test_add_func ("/settings/all-problems-are-told", test_problems);
+  g_test_add_func ("/settings/rates", test_rates);
+  g_test_add_func ("/settings/lists-are-complete", test_lists);
+  g_test_add ("/settings/forgets-files", Files, NULL, set_up_files, test_forgets_files, tear_down_files);
 
   return g_test_run ();
 }

@@ -16,7 +16,7 @@ on_wrote_informational (SoupServerMessage *message,
 {
   g_autoptr(GIOStream) stream = soup_server_message_steal_connection (message);
 
-  belfry_web_socket_start (echo_socket_new (), user_data, stream, "echo");
+  belfry_web_socket_start (echo_socket_new (), user_data, stream, "echo", NULL);
 }
 
 static void

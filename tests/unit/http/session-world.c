@@ -49,7 +49,7 @@ world_open_publish (World *self)
   g_autoptr(GIOStream) stream = NULL;
   Peer *peer = peer_new (self->kind, &stream);
 
-  belfry_publish_session_start (self->set, stream, "here", self->pipeline);
+  belfry_publish_session_start (self->set, stream, "here", NULL, self->pipeline);
   return peer;
 }
 
@@ -59,7 +59,7 @@ world_open_subscribe (World *self)
   g_autoptr(GIOStream) stream = NULL;
   Peer *peer = peer_new (self->kind, &stream);
 
-  belfry_subscribe_session_start (self->set, stream, "here", self->router);
+  belfry_subscribe_session_start (self->set, stream, "here", NULL, self->router);
   return peer;
 }
 

@@ -13,6 +13,7 @@
 typedef struct
 {
   BelfryHttpPoller     *poller;
+  BelfryHttpClock      *clock;
   GSocket              *peer;
   BelfryHttpStream     *stream;
   GPollableInputStream  *input;
@@ -34,7 +35,9 @@ set_up (Fixture      *self,
   self->peer = g_socket_new_from_fd (pair[1], NULL);
   g_socket_set_blocking (self->peer, FALSE);
   self->poller = belfry_http_poller_new ();
-  self->stream = BELFRY_HTTP_STREAM (belfry_http_stream_new (G_IO_STREAM (connection), self->poller, lines));
+  self->clock = belfry_http_clock_new ();
+  self->stream = BELFRY_HTTP_STREAM (belfry_http_stream_new (G_IO_STREAM (connection), self->poller, self->clock, lines,
+                                                              NULL));
   self->input = G_POLLABLE_INPUT_STREAM (g_io_stream_get_input_stream (G_IO_STREAM (self->stream)));
   self->output = G_POLLABLE_OUTPUT_STREAM (g_io_stream_get_output_stream (G_IO_STREAM (self->stream)));
 }
@@ -46,6 +49,7 @@ tear_down (Fixture      *self,
   g_clear_object (&self->stream);
   g_clear_object (&self->peer);
   belfry_http_poller_unref (self->poller);
+  belfry_http_clock_unref (self->clock);
 }
 
 static gboolean

@@ -135,7 +135,7 @@ test_slow_chunks (ServerWorld   *world,
 {
   static const char * const pieces[] = {
     "POST /events HTTP/1.1\r\nHost: h\r\n" CHUNKED "\r\n", "10\r\n{\"event_type\":\"q", "\r\n1", "d\r\n",
-    "uiz_started\",\"source\":\"tes\"}", "\r\n", "0\r\n", "\r\n",
+    "uiz_started\",\"source\":\"test\"}", "\r\n", "0\r\n", "\r\n",
   };
   int fd = server_world_connect (world);
   g_autoptr(Response) response = NULL;

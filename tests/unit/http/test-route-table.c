@@ -14,12 +14,12 @@ make_table (void)
 {
   BelfryRouteTable *table = belfry_route_table_new ();
 
-  belfry_route_table_add (table, "GET", "/", BELFRY_ROUTE_OPEN, answer, (gpointer) "root", NULL);
-  belfry_route_table_add (table, "GET", "/events", 0, answer, (gpointer) "list", NULL);
-  belfry_route_table_add (table, "POST", "/events", 0, answer, (gpointer) "post", NULL);
-  belfry_route_table_add (table, "GET", "/events/stream", BELFRY_ROUTE_EARLY, answer, (gpointer) "stream", NULL);
-  belfry_route_table_add (table, "GET", "/events/{id}", 0, answer, (gpointer) "one", NULL);
-  belfry_route_table_add (table, "POST", "/letters/{id}/replay", 0, answer, (gpointer) "replay", NULL);
+  belfry_route_table_add (table, "GET", "/", BELFRY_ROUTE_OPEN, 0, 0, answer, (gpointer) "root", NULL);
+  belfry_route_table_add (table, "GET", "/events", 0, 0, 0, answer, (gpointer) "list", NULL);
+  belfry_route_table_add (table, "POST", "/events", 0, 0, 0, answer, (gpointer) "post", NULL);
+  belfry_route_table_add (table, "GET", "/events/stream", BELFRY_ROUTE_EARLY, 0, 0, answer, (gpointer) "stream", NULL);
+  belfry_route_table_add (table, "GET", "/events/{id}", 0, 0, 0, answer, (gpointer) "one", NULL);
+  belfry_route_table_add (table, "POST", "/letters/{id}/replay", 0, 0, 0, answer, (gpointer) "replay", NULL);
   return table;
 }
 
@@ -81,7 +81,7 @@ test_tells_methods (void)
   belfry_route_table_match (table, "PUT", "/events", &match);
   g_assert_null (match.route);
   g_assert_true (match.path_known);
-  g_assert_cmpstr (match.allow, ==, "GET, HEAD, POST");
+  g_assert_cmpstr (match.allow, ==, "GET, HEAD, POST, OPTIONS");
 }
 
 static void
@@ -97,10 +97,10 @@ test_later_wins (void)
   g_auto(BelfryRouteMatch) match = { 0 };
   int destroyed = 0;
 
-  belfry_route_table_add (table, "GET", "/own", 0, answer, &destroyed, count_destroyed);
-  belfry_route_table_add (table, "GET", "/own", 0, answer, &destroyed, count_destroyed);
+  belfry_route_table_add (table, "GET", "/own", 0, 0, 0, answer, &destroyed, count_destroyed);
+  belfry_route_table_add (table, "GET", "/own", 0, 0, 0, answer, &destroyed, count_destroyed);
   g_assert_cmpint (destroyed, ==, 1);
-  belfry_route_table_add (table, "GET", "/events", 0, answer, (gpointer) "newer", NULL);
+  belfry_route_table_add (table, "GET", "/events", 0, 0, 0, answer, (gpointer) "newer", NULL);
   belfry_route_table_match (table, "GET", "/events", &match);
   g_assert_cmpstr (match.route->user_data, ==, "newer");
 
@@ -116,9 +116,9 @@ test_outlives (void)
   int destroyed = 0;
 
   g_test_summary ("Who has found a route keeps it, also when it is replaced");
-  belfry_route_table_add (table, "GET", "/own", 0, answer, &destroyed, count_destroyed);
+  belfry_route_table_add (table, "GET", "/own", 0, 0, 0, answer, &destroyed, count_destroyed);
   belfry_route_table_match (table, "GET", "/own", &match);
-  belfry_route_table_add (table, "GET", "/own", 0, answer, NULL, NULL);
+  belfry_route_table_add (table, "GET", "/own", 0, 0, 0, answer, NULL, NULL);
   g_assert_cmpint (destroyed, ==, 0);
   g_assert_true (match.route->user_data == &destroyed);
 

@@ -15,7 +15,7 @@ open_stream (World            *world,
   g_autoptr(GIOStream) stream = NULL;
   Peer *peer = peer_new (world->kind, &stream);
 
-  belfry_sse_session_start (world->set, stream, HEAD, subscriber);
+  belfry_sse_session_start (world->set, stream, NULL, HEAD, subscriber);
   return peer;
 }
 

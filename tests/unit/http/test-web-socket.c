@@ -39,7 +39,7 @@ start_echo (BelfrySessionSet *set,
   g_autoptr(GIOStream) stream = NULL;
 
   *peer = peer_new (kind, &stream);
-  belfry_web_socket_start (g_object_ref (socket), set, stream, "here");
+  belfry_web_socket_start (g_object_ref (socket), set, stream, "here", NULL);
   return socket;
 }
 
@@ -518,7 +518,7 @@ on_wrote_informational (SoupServerMessage *message,
 {
   g_autoptr(GIOStream) stream = soup_server_message_steal_connection (message);
 
-  belfry_web_socket_start (echo_socket_new (), user_data, stream, NULL);
+  belfry_web_socket_start (echo_socket_new (), user_data, stream, NULL, NULL);
 }
 
 static void

@@ -407,6 +407,21 @@ test_warns_once (Fixture       *f,
   g_assert_cmpuint (n_warnings, ==, 2);
 }
 
+static void
+test_makes_missing_parts (Fixture       *f,
+                          gconstpointer  data)
+{
+  g_autoptr(BelfryPipeline) of_store = belfry_pipeline_new_for_store (BELFRY_EVENT_STORE (f->store));
+  BelfryRouter *router = belfry_pipeline_get_router (of_store);
+  g_autoptr(BelfryPipeline) of_router = g_object_new (BELFRY_TYPE_PIPELINE, "router", router, NULL);
+  BelfryEventValidator *validator = belfry_pipeline_get_validator (of_store);
+
+  g_assert_true (belfry_router_get_store (router) == BELFRY_EVENT_STORE (f->store));
+  g_assert_true (belfry_event_type_registry_contains (belfry_event_validator_get_registry (validator), "quiz_started"));
+  g_assert_true (belfry_pipeline_get_store (of_router) == BELFRY_EVENT_STORE (f->store));
+  g_assert_true (belfry_pipeline_get_router (of_router) == router);
+}
+
 #define ADD(path, func) g_test_add ("/pipeline/" path, Fixture, NULL, set_up, func, tear_down)
 
 int
@@ -415,6 +430,7 @@ main (int   argc,
 {
   g_test_init (&argc, &argv, G_TEST_OPTION_ISOLATE_DIRS, NULL);
 
+  ADD ("new/makes-missing-parts", test_makes_missing_parts);
   ADD ("publish/gathers-a-turn", test_gathers_a_turn);
   ADD ("publish/has-many-in-flight", test_has_many_in_flight);
   ADD ("publish/bounds-appends", test_bounds_appends);

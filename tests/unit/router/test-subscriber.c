@@ -330,6 +330,46 @@ test_cancels_inside_signal (Fixture       *f,
   g_assert_cmpuint (f->pushed.n_cancelled, ==, 1);
 }
 
+static void
+on_event_pause (BelfrySubscriber *subscriber,
+                BelfryEvent      *event,
+                gpointer          user_data)
+{
+  if (belfry_event_get_position (event) == 3)
+    belfry_subscriber_pause (subscriber);
+}
+
+static void
+test_pauses (Fixture       *f,
+             gconstpointer  data)
+{
+  g_test_summary ("A handler may pause; what comes meanwhile waits within the bounds and comes after the next start");
+
+  g_object_set (f->router, "mailbox-max-bytes", (guint64) 5000, NULL);
+  subscribe (f, -1);
+  belfry_subscriber_pause (f->subscriber);
+  start (f);
+  g_signal_connect (f->subscriber, "event", G_CALLBACK (on_event_pause), NULL);
+  add (f, NULL, 10);
+  turn ();
+  g_assert_cmpuint (f->pushed.n_events, ==, 3);
+  g_assert_cmpuint (get_cursor (f), ==, 3);
+
+  add (f, NULL, 1000);
+  turn ();
+  g_assert_cmpuint (f->pushed.n_events, ==, 3);
+  g_assert_cmpuint (get_counter (f->subscriber, "waiting-bytes"), <=, 5000);
+
+  belfry_subscriber_start (f->subscriber);
+  turn ();
+  g_assert_cmpuint (f->pushed.n_events, ==, 1010);
+  g_assert_cmpuint (f->pushed.position, ==, 1010);
+  g_assert_true (is_live (f));
+  belfry_subscriber_pause (f->subscriber);
+  belfry_subscriber_cancel (f->subscriber);
+  belfry_subscriber_pause (f->subscriber);
+}
+
 #define ADD(path, func) g_test_add ("/subscriber/" path, Fixture, NULL, set_up, func, tear_down)
 
 int
@@ -349,6 +389,7 @@ main (int   argc,
   ADD ("filter/frees-tags", test_frees_tags);
   ADD ("push/bounded-per-turn", test_pushes);
   ADD ("push/cancels-inside-signal", test_cancels_inside_signal);
+  ADD ("push/pauses", test_pauses);
 
   return g_test_run ();
 }

@@ -86,6 +86,8 @@ fixture_open (Fixture *self)
 
   self->store = belfry_sqlite_store_new (self->path);
   belfry_sqlite_store_set_clock (self->store, tell_time, self);
+  if (self->receipt_max_bytes != 0)
+    g_object_set (self->store, "receipt-max-bytes", self->receipt_max_bytes, NULL);
   if (self->is_busy)
     belfry_sqlite_store_set_tuning (self->store, &busy_tuning);
   g_signal_connect (self->store, "committed", G_CALLBACK (on_committed), self);

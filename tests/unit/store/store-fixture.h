@@ -18,6 +18,7 @@ typedef struct
   BelfrySqliteStore *store;
   gint64             now_usec;   /* what the clock says, when it is ours */
   GPtrArray         *committed;  /* BelfryEvent, as the signal told */
+  guint64            receipt_max_bytes;  /* of the next store that is opened; 0: as usual */
   gboolean           is_busy;    /* open with figures that make every part of the store work all the time */
 } Fixture;
 

@@ -265,6 +265,8 @@ test_verify_finds_damage (void)
     "UPDATE state SET floor = 50",
     "DELETE FROM state",
     "INSERT INTO skipped VALUES (50, 60)",
+    "INSERT INTO receipt VALUES (1, 1000, 1, 0, x'00', x'00', 201, x'00')",
+    "INSERT INTO receipt VALUES (1, 1, 1, 9, x'00', x'00', 201, x'00'), (2, 1, 1, 8, x'01', x'00', 201, x'00')",
   };
   Fixture fixture;
   g_autofree char *contents = NULL;
