@@ -213,7 +213,7 @@ belfry_sqlite_import_keys_insert (BelfrySqliteImportKeys  *self,
   g_autofree guint32 *order = sort_keys (self);
   g_autofree guint32 *starts = count_rows (rows, self->rows->len, order, self->n_keys);
   guint32 n_entries = starts[self->n_keys];
-  g_autofree guint32 *sorted = g_new (guint32, n_entries);
+  g_autofree guint32 *sorted = g_new0 (guint32, n_entries);
 
   for (guint i = 0; i < self->rows->len; i++)
     if (rows[i] != NO_KEY)
