@@ -53,8 +53,9 @@ async function main() {
     // The same log for everybody else.
     const server = new Belfry.Server({pipeline});
     server.listen('127.0.0.1', Number(port));
+    const ended = new Promise(resolve => [2, 15].forEach(number => GLib.unix_signal_add(GLib.PRIORITY_DEFAULT, number, resolve)));
     print('serving', server.list_uris()[0]);
-    await new Promise(resolve => [2, 15].forEach(number => GLib.unix_signal_add(GLib.PRIORITY_DEFAULT, number, resolve)));
+    await ended;
     await server.stop_async(null);
     store.close();
 }

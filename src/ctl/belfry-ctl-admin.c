@@ -16,13 +16,21 @@ belfry_ctl_run_stats (BelfryCtlOptions  *options,
                       char             **arguments,
                       GError           **error)
 {
+  gboolean is_verbose = FALSE;
+  const GOptionEntry entries[] = {
+    { "verbose", 'v', 0, G_OPTION_ARG_NONE, &is_verbose, "Also what is 0, bounds and times that were set, and all types",
+      NULL },
+    G_OPTION_ENTRY_NULL
+  };
   g_autoptr(BelfryClient) client = NULL;
   g_autoptr(GAsyncResult) result = NULL;
   g_autofree char *json = NULL;
   g_autofree char *text = NULL;
   BelfryCtlWait wait = { NULL };
 
-  if (!belfry_ctl_options_parse (options, &arguments, "", "Prints the daemon's figures.", NULL, NULL, 0, 0, error)
+  if (!belfry_ctl_options_parse (options, BELFRY_CTL_TALKS, &arguments, "",
+                                 "Prints the daemon's figures; with --json all of them, as the daemon tells them.",
+                                 entries, NULL, 0, 0, error)
       || (client = belfry_ctl_options_new_client (options, error)) == NULL)
     return BELFRY_CTL_EXIT_USAGE;
 
@@ -38,7 +46,7 @@ belfry_ctl_run_stats (BelfryCtlOptions  *options,
       return BELFRY_CTL_EXIT_OK;
     }
 
-  text = belfry_ctl_format_stats (json, belfry_ctl_format_style (fileno (stdout)), error);
+  text = belfry_ctl_format_stats (json, belfry_ctl_format_style (fileno (stdout)), is_verbose, error);
   if (text == NULL)
     return BELFRY_CTL_EXIT_FAILURE;
 
@@ -90,7 +98,8 @@ belfry_ctl_run_clear (BelfryCtlOptions  *options,
   BelfryCtlWait wait = { NULL };
   guint64 n_deleted;
 
-  if (!belfry_ctl_options_parse (options, &arguments, "", "Removes events, for good.", entries, NULL, 0, 0, error)
+  if (!belfry_ctl_options_parse (options, BELFRY_CTL_TALKS, &arguments, "", "Removes events, for good.", entries,
+                                 NULL, 0, 0, error)
       || (client = belfry_ctl_options_new_client (options, error)) == NULL
       || (!is_sure && !ask (before, &is_sure, error)))
     return BELFRY_CTL_EXIT_USAGE;
@@ -199,7 +208,7 @@ belfry_ctl_run_types (BelfryCtlOptions  *options,
   g_autoptr(BelfryClient) client = NULL;
   const char *verb;
 
-  if (!belfry_ctl_options_parse (options, &arguments, "[list | add NAME DESCRIPTION]",
+  if (!belfry_ctl_options_parse (options, BELFRY_CTL_TALKS, &arguments, "[list | add NAME DESCRIPTION]",
                                  "Lists the types that an event may have, or registers one.", NULL, NULL, 0, 3, error)
       || (client = belfry_ctl_options_new_client (options, error)) == NULL)
     return BELFRY_CTL_EXIT_USAGE;

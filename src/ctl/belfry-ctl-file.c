@@ -65,7 +65,7 @@ belfry_ctl_run_verify (BelfryCtlOptions  *options,
                        char             **arguments,
                        GError           **error)
 {
-  if (!belfry_ctl_options_parse (options, &arguments, "FILE",
+  if (!belfry_ctl_options_parse (options, BELFRY_CTL_READS_FILE, &arguments, "FILE",
                                  "Checks a database file from end to end; a running daemon may have it open.",
                                  NULL, NULL, 1, 1, error))
     return BELFRY_CTL_EXIT_USAGE;
@@ -83,7 +83,7 @@ belfry_ctl_run_backup (BelfryCtlOptions  *options,
                        char             **arguments,
                        GError           **error)
 {
-  if (!belfry_ctl_options_parse (options, &arguments, "FILE DESTINATION",
+  if (!belfry_ctl_options_parse (options, BELFRY_CTL_WRITES_FILE, &arguments, "FILE DESTINATION",
                                  "Copies a database to a new file; a running daemon may have it open.",
                                  NULL, NULL, 2, 2, error))
     return BELFRY_CTL_EXIT_USAGE;
@@ -110,7 +110,7 @@ belfry_ctl_run_restore (BelfryCtlOptions  *options,
     G_OPTION_ENTRY_NULL
   };
 
-  if (!belfry_ctl_options_parse (options, &arguments, "BACKUP DESTINATION",
+  if (!belfry_ctl_options_parse (options, BELFRY_CTL_WRITES_FILE, &arguments, "BACKUP DESTINATION",
                                  "Makes a database out of a backup. It is a log of its own: cursors of the old one do not hold.",
                                  entries, NULL, 2, 2, error))
     return BELFRY_CTL_EXIT_USAGE;

@@ -2,10 +2,10 @@
  * Copyright 2026 The Belfry authors */
 #include "belfry-ctl-format.h"
 
-#include <json-glib/json-glib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "belfry-ctl-format-private.h"
 #include "belfry-json-walk-private.h"
 
 #define COLOUR_DIM "\033[2m"
@@ -213,9 +213,9 @@ belfry_ctl_format_gap (const char     *from,
   return g_string_free (g_steal_pointer (&line), FALSE);
 }
 
-static JsonObject *
-parse_object (const char  *json,
-              GError     **error)
+JsonObject *
+belfry_ctl_format_parse_object (const char  *json,
+                                GError     **error)
 {
   g_autoptr(JsonNode) node = json_from_string (json, NULL);
 
@@ -227,102 +227,15 @@ parse_object (const char  *json,
   return NULL;
 }
 
-static void
-append_padded (GString        *text,
-               BelfryCtlStyle  style,
-               const char     *colour,
-               const char     *cell,
-               glong           width)
+void
+belfry_ctl_format_append_name (GString        *text,
+                               BelfryCtlStyle  style,
+                               const char     *safe,
+                               glong           width)
 {
-  append_styled (text, style, colour, cell, strlen (cell));
-  for (glong i = g_utf8_strlen (cell, -1); i < width; i++)
+  append_styled (text, style, COLOUR_NAME, safe, strlen (safe));
+  for (glong i = g_utf8_strlen (safe, -1); i < width; i++)
     g_string_append_c (text, ' ');
-}
-
-/* One figure a line; an object's members get its name in front. */
-static void
-append_figures (GString        *text,
-                BelfryCtlStyle  style,
-                const char     *prefix,
-                JsonObject     *object,
-                guint           depth)
-{
-  g_autoptr(GList) names = json_object_get_members (object);
-
-  for (GList *l = names; l != NULL; l = l->next)
-    {
-      const char *member = l->data;
-      JsonNode *node = json_object_get_member (object, member);
-      g_autofree char *raw = g_strconcat (prefix, member, NULL);
-      g_autofree char *name = belfry_ctl_format_safe (raw, strlen (raw));
-      g_autofree char *value = NULL;
-
-      if (JSON_NODE_HOLDS_OBJECT (node) && depth < 4)
-        {
-          g_autofree char *inner = g_strconcat (raw, ".", NULL);
-
-          append_figures (text, style, inner, json_node_get_object (node), depth + 1);
-          continue;
-        }
-
-      if (g_str_equal (member, "by_type") && depth == 0)
-        continue;
-
-      value = JSON_NODE_HOLDS_VALUE (node) && json_node_get_value_type (node) == G_TYPE_INT64
-              && json_node_get_int (node) >= 0
-              ? belfry_ctl_format_count ((guint64) json_node_get_int (node))
-              : json_to_string (node, FALSE);
-      append_padded (text, BELFRY_CTL_PLAIN, "", name, 40);
-      g_string_append_printf (text, " %s\n", value);
-    }
-}
-
-static void
-append_type_count (GString        *text,
-                   BelfryCtlStyle  style,
-                   JsonObject     *row)
-{
-  const char *name = json_object_get_string_member_with_default (row, "event_type", "-");
-  const char *seen = json_object_get_string_member_with_default (row, "last_seen", "-");
-  gint64 count = json_object_get_int_member_with_default (row, "count", 0);
-  g_autofree char *digits = belfry_ctl_format_count ((guint64) MAX (count, 0));
-  g_autofree char *safe_name = belfry_ctl_format_safe (name, strlen (name));
-  g_autofree char *safe_seen = belfry_ctl_format_safe (seen, strlen (seen));
-
-  append_padded (text, style, COLOUR_NAME, safe_name, 30);
-  g_string_append_printf (text, " %14s  %s\n", digits, safe_seen);
-}
-
-char *
-belfry_ctl_format_stats (const char      *json,
-                         BelfryCtlStyle   style,
-                         GError         **error)
-{
-  g_autoptr(JsonObject) object = parse_object (json, error);
-  g_autoptr(GString) text = g_string_new (NULL);
-  JsonNode *by_type;
-
-  if (object == NULL)
-    return NULL;
-
-  append_figures (text, style, "", object, 0);
-
-  by_type = json_object_get_member (object, "by_type");
-  if (by_type != NULL && JSON_NODE_HOLDS_ARRAY (by_type) && json_array_get_length (json_node_get_array (by_type)) > 0)
-    {
-      JsonArray *rows = json_node_get_array (by_type);
-
-      g_string_append_printf (text, "\n%-30s %14s  %s\n", "Type", "Events", "Last seen");
-      for (guint i = 0; i < json_array_get_length (rows); i++)
-        {
-          JsonNode *row = json_array_get_element (rows, i);
-
-          if (JSON_NODE_HOLDS_OBJECT (row))
-            append_type_count (text, style, json_node_get_object (row));
-        }
-    }
-
-  return g_string_free (g_steal_pointer (&text), FALSE);
 }
 
 char *
@@ -330,7 +243,7 @@ belfry_ctl_format_types (const char      *json,
                          BelfryCtlStyle   style,
                          GError         **error)
 {
-  g_autoptr(JsonObject) object = parse_object (json, error);
+  g_autoptr(JsonObject) object = belfry_ctl_format_parse_object (json, error);
   g_autoptr(GString) text = g_string_new (NULL);
   g_autoptr(GList) names = NULL;
 
@@ -344,7 +257,7 @@ belfry_ctl_format_types (const char      *json,
       g_autofree char *safe_name = belfry_ctl_format_safe (l->data, strlen (l->data));
       g_autofree char *safe_text = belfry_ctl_format_safe (description, strlen (description));
 
-      append_padded (text, style, COLOUR_NAME, safe_name, 30);
+      belfry_ctl_format_append_name (text, style, safe_name, 30);
       g_string_append_printf (text, " %s\n", safe_text);
     }
 

@@ -27,9 +27,11 @@ char          *belfry_ctl_format_gap    (const char     *from,
                                          guint64         lost,
                                          gboolean        is_json,
                                          BelfryCtlStyle  style);
-/* NULL with error when the text is not what the daemon should say. */
+/* NULL with error when the text is not what the daemon should say. Without is_verbose it is a screenful: what is 0 and
+ * what was set is left out. */
 char          *belfry_ctl_format_stats  (const char     *json,
                                          BelfryCtlStyle  style,
+                                         gboolean        is_verbose,
                                          GError        **error);
 char          *belfry_ctl_format_types  (const char     *json,
                                          BelfryCtlStyle  style,

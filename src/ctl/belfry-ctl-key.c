@@ -98,7 +98,7 @@ belfry_ctl_run_hash_key (BelfryCtlOptions  *options,
   g_autofree char *text = NULL;
   BelfryKeyHash hash;
 
-  if (!belfry_ctl_options_parse (options, &arguments, "",
+  if (!belfry_ctl_options_parse (options, BELFRY_CTL_STANDS_ALONE, &arguments, "",
                                  "Prints the hash of a key for API_KEYS_FILE. The key is read from standard input.",
                                  entries, NULL, 0, 0, error))
     return BELFRY_CTL_EXIT_USAGE;

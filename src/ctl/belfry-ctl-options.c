@@ -12,10 +12,24 @@
 
 static const char key_option[] = "--api-key";
 
-static const char exit_text[] =
+static const char all_exits[] =
   "Exit status: 0 done, 1 failed, also when a destination exists already or its folder does not,\n"
   "2 wrong usage, 3 the daemon cannot be reached, 4 key missing or wrong,\n"
   "5 event, filter, instant or cursor refused, 6 not found, 7 try again later, 8 database in use, foreign or damaged.";
+
+static const char * const exits_of_kind[] = {
+  [BELFRY_CTL_TALKS] =
+    "Exit status: 0 done, 1 failed, 2 wrong usage, 3 the daemon cannot be reached, 4 key missing or wrong,\n"
+    "5 event, filter, instant or cursor refused, 6 not found, 7 try again later.",
+  [BELFRY_CTL_READS_FILE] =
+    "Exit status: 0 done, 1 failed, 2 wrong usage, 4 the file may not be read, 6 there is no such file,\n"
+    "8 database foreign or damaged.",
+  [BELFRY_CTL_WRITES_FILE] =
+    "Exit status: 0 done, 1 failed, also when the destination exists already or its folder does not,\n"
+    "2 wrong usage, 4 a file may not be read or made, 6 there is no such file,\n"
+    "8 database in use, foreign or damaged.",
+  [BELFRY_CTL_STANDS_ALONE] = "Exit status: 0 done, 1 failed, 2 wrong usage.",
+};
 
 void
 belfry_ctl_options_clear (BelfryCtlOptions *self)
@@ -60,14 +74,18 @@ belfry_ctl_options_hide_keys (int    argc,
   return g_steal_pointer (&copy);
 }
 
+/* Commands without a daemon take its options as well, so that one way of calling serves all, but do not tell of them. */
 static void
 add_common (GOptionContext   *context,
-            BelfryCtlOptions *self)
+            BelfryCtlOptions *self,
+            BelfryCtlKind     kind)
 {
+  const int flags = kind == BELFRY_CTL_TALKS ? G_OPTION_FLAG_NONE : G_OPTION_FLAG_HIDDEN;
   const GOptionEntry entries[] = {
-    { "url", 'u', 0, G_OPTION_ARG_STRING, &self->url, "The daemon ($BELFRY_URL, " DEFAULT_URL ")", "URL" },
-    { key_option + 2, 0, 0, G_OPTION_ARG_STRING, &self->api_key, "Its key ($BELFRY_API_KEY, $API_KEY)", "KEY" },
-    { "ca-file", 0, 0, G_OPTION_ARG_FILENAME, &self->ca_file, "Trust the certificates of this file", "FILE" },
+    { "url", 'u', flags, G_OPTION_ARG_STRING, &self->url, "The daemon ($BELFRY_URL, " DEFAULT_URL ")", "URL" },
+    { key_option + 2, 0, flags, G_OPTION_ARG_STRING, &self->api_key,
+      "Its key; better in $BELFRY_API_KEY, where nobody else sees it", "KEY" },
+    { "ca-file", 0, flags, G_OPTION_ARG_FILENAME, &self->ca_file, "Trust the certificates of this file", "FILE" },
     { "json", 'j', 0, G_OPTION_ARG_NONE, &self->is_json, "Print JSON, one object a line", NULL },
     G_OPTION_ENTRY_NULL
   };
@@ -106,9 +124,9 @@ belfry_ctl_options_parse_main (BelfryCtlOptions   *self,
 
   g_option_context_set_strict_posix (context, TRUE);
   g_option_context_set_summary (context, commands);
-  g_option_context_set_description (context, exit_text);
+  g_option_context_set_description (context, all_exits);
   g_option_context_add_main_entries (context, entries, NULL);
-  add_common (context, self);
+  add_common (context, self, BELFRY_CTL_TALKS);
 
   return g_option_context_parse_strv (context, arguments, error);
 }
@@ -136,6 +154,7 @@ check_count (char        **arguments,
 
 gboolean
 belfry_ctl_options_parse (BelfryCtlOptions    *self,
+                          BelfryCtlKind        kind,
                           char              ***arguments,
                           const char          *usage,
                           const char          *description,
@@ -150,12 +169,12 @@ belfry_ctl_options_parse (BelfryCtlOptions    *self,
 
   g_set_prgname (program);
   g_option_context_set_summary (context, description);
-  g_option_context_set_description (context, exit_text);
+  g_option_context_set_description (context, exits_of_kind[kind]);
   if (entries != NULL)
     g_option_context_add_main_entries (context, entries, NULL);
   if (rules != NULL)
     add_rules (context, rules);
-  add_common (context, self);
+  add_common (context, self, kind);
 
   return g_option_context_parse_strv (context, arguments, error)
          && check_count (*arguments, n_least, n_most, usage, error);
@@ -210,11 +229,17 @@ load_trust (const char  *file,
   return database;
 }
 
+const char *
+belfry_ctl_options_get_url (BelfryCtlOptions *self)
+{
+  return first_set (self->url, g_getenv ("BELFRY_URL"), DEFAULT_URL);
+}
+
 BelfryClient *
 belfry_ctl_options_new_client (BelfryCtlOptions  *self,
                                GError           **error)
 {
-  const char *url = first_set (self->url, g_getenv ("BELFRY_URL"), DEFAULT_URL);
+  const char *url = belfry_ctl_options_get_url (self);
   const char *key = first_set (self->api_key, g_getenv ("BELFRY_API_KEY"), g_getenv ("API_KEY"));
   g_autofree char *normal = NULL;
   g_autoptr(GTlsDatabase) trust = NULL;

@@ -6,6 +6,15 @@
 
 G_BEGIN_DECLS
 
+/* What a command needs, which decides the options and the exit statuses that its help tells. */
+typedef enum
+{
+  BELFRY_CTL_TALKS,        /* to a daemon */
+  BELFRY_CTL_READS_FILE,
+  BELFRY_CTL_WRITES_FILE,  /* made out of another */
+  BELFRY_CTL_STANDS_ALONE,
+} BelfryCtlKind;
+
 /* The rules of tail and query, as options. */
 typedef struct
 {
@@ -23,8 +32,9 @@ gboolean      belfry_ctl_options_parse_main (BelfryCtlOptions    *self,
                                              const char          *commands,
                                              gboolean            *wants_version,
                                              GError             **error);
-/* A command's own options and the common ones; from n_least to n_most arguments are left behind the name. */
+/* A command's own options and those that its kind has; from n_least to n_most arguments are left behind the name. */
 gboolean      belfry_ctl_options_parse      (BelfryCtlOptions    *self,
+                                             BelfryCtlKind        kind,
                                              char              ***arguments,
                                              const char          *usage,
                                              const char          *description,
@@ -36,6 +46,8 @@ gboolean      belfry_ctl_options_parse      (BelfryCtlOptions    *self,
 void          belfry_ctl_rules_clear        (BelfryCtlRules      *self);
 BelfryFilter *belfry_ctl_rules_to_filter    (BelfryCtlRules      *self,
                                              GError             **error);
+/* Of the daemon, as it was given or as it is by default. */
+const char   *belfry_ctl_options_get_url    (BelfryCtlOptions    *self);
 BelfryClient *belfry_ctl_options_new_client (BelfryCtlOptions    *self,
                                              GError             **error);
 /* Overwrites what a key's option holds in the memory that other users' ps shows; gives back a copy of all as it was. */

@@ -460,7 +460,7 @@ belfry_ctl_run_publish (BelfryCtlOptions  *options,
   };
   g_autoptr(BelfryClient) client = NULL;
 
-  if (!belfry_ctl_options_parse (options, &arguments, "[EVENT…]",
+  if (!belfry_ctl_options_parse (options, BELFRY_CTL_TALKS, &arguments, "[EVENT…]",
                                  "Publishes events: JSON objects as arguments, or one a line on standard input, or made of options.\n"
                                  "Prints the id of each when it is stored; goes on behind one that is refused.\n"
                                  "With --json, for each {\"line\"|\"argument\": N, \"status\": \"ok\", \"event_id\": ID} or\n"

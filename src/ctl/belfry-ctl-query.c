@@ -27,8 +27,8 @@ belfry_ctl_run_query (BelfryCtlOptions  *options,
   BelfryCtlWait wait = { NULL };
   BelfryCtlStyle style = belfry_ctl_format_style (fileno (stdout));
 
-  is_parsed = belfry_ctl_options_parse (options, &arguments, "", "Prints events of the log, newest first.", entries,
-                                        &rules, 0, 0, error)
+  is_parsed = belfry_ctl_options_parse (options, BELFRY_CTL_TALKS, &arguments, "",
+                                        "Prints events of the log, newest first.", entries, &rules, 0, 0, error)
               && (filter = belfry_ctl_rules_to_filter (&rules, error)) != NULL;
   belfry_ctl_rules_clear (&rules);
   if (!is_parsed || (client = belfry_ctl_options_new_client (options, error)) == NULL)

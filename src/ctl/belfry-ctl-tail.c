@@ -139,7 +139,7 @@ belfry_ctl_run_tail (BelfryCtlOptions  *options,
   g_autoptr(BelfryFilter) filter = NULL;
   g_autoptr(BelfryClient) client = NULL;
 
-  is_parsed = belfry_ctl_options_parse (options, &arguments, "",
+  is_parsed = belfry_ctl_options_parse (options, BELFRY_CTL_TALKS, &arguments, "",
                                         "Prints events as they come, across lost connections, until interrupted.",
                                         entries, &rules, 0, 0, error)
               && (filter = belfry_ctl_rules_to_filter (&rules, error)) != NULL;

@@ -108,6 +108,35 @@ tell_error (const GError  *error,
   fprintf (stderr, "%s,\"status\":%d}\n", json->str, (int) status);
 }
 
+/* What a wrong address looks like from afar. */
+static void
+add_hint (GError           *error,
+          BelfryCtlOptions *options)
+{
+  const char *url = belfry_ctl_options_get_url (options);
+  const char *rest = strstr (url, "://");
+  g_autofree char *hint = NULL;
+  char *text;
+
+  if (rest == NULL)
+    return;
+
+  if (g_error_matches (error, G_TLS_ERROR, G_TLS_ERROR_BAD_CERTIFICATE))
+    hint = g_strdup ("; --ca-file names the certificates to trust");
+  else if (error->domain == G_TLS_ERROR)
+    hint = g_strconcat ("; if the daemon serves no TLS, try --url http", rest, NULL);
+  else if (g_ascii_strncasecmp (url, "http:", 5) == 0 && g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CONNECTION_CLOSED))
+    hint = g_strconcat ("; if the daemon serves TLS, try --url https", rest, NULL);
+  else
+    return;
+
+  if (g_str_has_suffix (error->message, "."))
+    error->message[strlen (error->message) - 1] = '\0';
+  text = g_strconcat (error->message, hint, NULL);
+  g_free (error->message);
+  error->message = text;
+}
+
 /* In the plain C locale GLib would refuse every argument that is not ASCII; events are UTF-8 anyway. */
 static void
 choose_locale (void)
@@ -144,13 +173,7 @@ main (int    argc,
   if (error != NULL)
     {
       status = belfry_ctl_exit_from_error (error);
-      if (g_error_matches (error, G_TLS_ERROR, G_TLS_ERROR_BAD_CERTIFICATE))
-        {
-          g_autofree char *text = g_strconcat (error->message, "; --ca-file names the certificates to trust", NULL);
-
-          g_free (error->message);
-          error->message = g_steal_pointer (&text);
-        }
+      add_hint (error, &options);
       tell_error (error, status,
                   options.is_json || (error->domain == G_OPTION_ERROR && asks_for_json (arguments)));
     }

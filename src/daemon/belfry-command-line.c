@@ -2,7 +2,10 @@
  * Copyright 2026 The Belfry authors */
 #include "belfry-command-line.h"
 
+#include <errno.h>
 #include <string.h>
+
+#include <glib/gstdio.h>
 
 #include "belfry-setting-lists.h"
 
@@ -64,6 +67,14 @@ on_list_settings (const char  *option_name,
   return TRUE;
 }
 
+/* As in the manual. GLib's help cannot show that a value may be left out, so words tell. */
+static char *
+describe_option (const BelfrySettingInfo *info)
+{
+  return g_strdup_printf ("%s (%s)%s", info->description, info->name,
+                          info->kind == BELFRY_SETTING_BOOLEAN ? "; alone it is true" : "");
+}
+
 static void
 add_setting_options (GOptionGroup *group)
 {
@@ -72,9 +83,12 @@ add_setting_options (GOptionGroup *group)
 
   for (gsize i = 0; i < n_settings; i++)
     {
+      const gboolean is_switch = infos[i].kind == BELFRY_SETTING_BOOLEAN;
+      g_autofree char *help = describe_option (&infos[i]);
       GOptionEntry entries[] = {
-        { infos[i].option, 0, infos[i].kind == BELFRY_SETTING_BOOLEAN ? G_OPTION_FLAG_OPTIONAL_ARG : 0,
-          G_OPTION_ARG_CALLBACK, on_setting_option, infos[i].description, infos[i].name },
+        /* The group keeps no copy of the texts. */
+        { infos[i].option, 0, is_switch ? G_OPTION_FLAG_OPTIONAL_ARG : 0, G_OPTION_ARG_CALLBACK, on_setting_option,
+          g_intern_string (help), is_switch ? "BOOLEAN" : "VALUE" },
         { NULL },
       };
 
@@ -95,7 +109,7 @@ parse (BelfryCommandLine   *self,
     { "check-config", 0, 0, G_OPTION_ARG_NONE, &self->check_config,
       "Check the settings and the files that they name, and end", NULL },
     { "list-settings", 0, G_OPTION_FLAG_OPTIONAL_ARG, G_OPTION_ARG_CALLBACK, on_list_settings,
-      "List all settings, and end; FORM is text, markdown, man, options or conf", "FORM" },
+      "List all settings, and end; FORM is text, markdown, man, options or conf; alone it is text", "FORM" },
     { "system", 0, G_OPTION_FLAG_NO_ARG, G_OPTION_ARG_CALLBACK, on_system,
       "Be found on the system bus, as --d-bus=system", NULL },
     { "version", 0, 0, G_OPTION_ARG_NONE, &self->show_version, "Print the version and end", NULL },
@@ -131,6 +145,19 @@ belfry_command_line_parse (int      *argc,
   return g_steal_pointer (&self);
 }
 
+/* The option is what somebody can look for; the reader would only name the file. */
+static gboolean
+check_given_file (const char  *option,
+                  const char  *path,
+                  GError     **error)
+{
+  if (path == NULL || g_access (path, R_OK) == 0)
+    return TRUE;
+
+  g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (errno), "%s '%s': %s", option, path, g_strerror (errno));
+  return FALSE;
+}
+
 gboolean
 belfry_command_line_read_sources (BelfryCommandLine  *self,
                                   GPtrArray          *warnings,
@@ -138,6 +165,9 @@ belfry_command_line_read_sources (BelfryCommandLine  *self,
 {
   const char *config = self->config != NULL ? self->config : CONFIG_PATH;
   g_auto(GStrv) environment = g_get_environ ();
+
+  if (!check_given_file ("--config", self->config, error) || !check_given_file ("--env-file", self->env_file, error))
+    return FALSE;
 
   belfry_setting_sources_forget_files (self->sources);
   if (!belfry_setting_sources_add_file (self->sources, config, self->config != NULL, warnings, error))

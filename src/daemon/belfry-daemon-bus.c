@@ -71,6 +71,13 @@ belfry_daemon_bus_stop (BelfryDaemonBus         *self,
 }
 
 void
+belfry_daemon_bus_reload (BelfryDaemonBus *self)
+{
+  if (self != NULL)
+    belfry_dbus_service_look_up_group (self->service);
+}
+
+void
 belfry_daemon_bus_free (BelfryDaemonBus *self)
 {
   g_clear_pointer (&self->host, belfry_dbus_host_free);

@@ -16,6 +16,8 @@ typedef void (*BelfryDaemonBusStopped) (gpointer user_data);
 BelfryDaemonBus *belfry_daemon_bus_new  (BelfryServer *server, const BelfrySettings *settings);
 /* func is called once; self may be NULL. */
 void             belfry_daemon_bus_stop (BelfryDaemonBus *self, BelfryDaemonBusStopped func, gpointer user_data);
+/* What lies outside of the settings is looked up anew; self may be NULL. */
+void             belfry_daemon_bus_reload (BelfryDaemonBus *self);
 void             belfry_daemon_bus_free (BelfryDaemonBus *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (BelfryDaemonBus, belfry_daemon_bus_free)

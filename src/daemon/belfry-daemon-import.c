@@ -16,6 +16,9 @@
 
 #define TELL_USEC G_USEC_PER_SEC
 
+/* How many of the types that are refused are told one by one. */
+#define MAX_TOLD 20
+
 /* The manager waits for so long from each sign of life on. */
 #define EXTENSION "EXTEND_TIMEOUT_USEC=60000000"
 
@@ -66,6 +69,7 @@ keep_types (GPtrArray  *names,
 {
   Import *self = user_data;
   g_autoptr(GPtrArray) added = g_ptr_array_new ();
+  guint n_refused = 0;
 
   for (guint i = 0; i < names->len; i++)
     {
@@ -76,10 +80,12 @@ keep_types (GPtrArray  *names,
         continue;
       if (belfry_event_type_registry_register (self->registry, name, TYPE_DESCRIPTION, &local_error))
         g_ptr_array_add (added, (gpointer) name);
-      else
+      else if (n_refused++ < MAX_TOLD)
         g_warning ("Event type '%s' is in the database to be imported, and will not be accepted: %s",
                    name, local_error->message);
     }
+  if (n_refused > MAX_TOLD)
+    g_warning ("%u more event types of the database to be imported will not be accepted", n_refused - MAX_TOLD);
 
   if (added->len > 0)
     g_message ("%u event types of the database to be imported were not known and are registered", added->len);

@@ -3,6 +3,8 @@
 #include "belfry-daemon-private.h"
 
 #include "belfry-config-check.h"
+#include "belfry-error.h"
+#include "belfry-event-type-registry-private.h"
 #include "belfry-log.h"
 #include "belfry-tls-files.h"
 
@@ -25,29 +27,51 @@ load_types (const BelfrySettings  *settings,
   return g_steal_pointer (&types);
 }
 
-/* A type that is gone from the files stays: events of it may be stored, and clients may hold filters for it. One that
- * was registered at a door keeps the description that it got there. */
+static BelfryEventTypeRegistry *
+get_registry (BelfryDaemon *self)
+{
+  return belfry_event_validator_get_registry (belfry_pipeline_get_validator (self->pipeline));
+}
+
+/* Whether there is room for all of them, which is all that could keep merge_types() from adding one. */
 static gboolean
-merge_types (BelfryDaemon             *self,
+check_types (BelfryDaemon             *self,
              BelfryEventTypeRegistry  *types,
              GError                  **error)
 {
-  BelfryEventTypeRegistry *registry = belfry_event_validator_get_registry (belfry_pipeline_get_validator (self->pipeline));
+  BelfryEventTypeRegistry *registry = get_registry (self);
+  g_auto(GStrv) names = belfry_event_type_registry_list_names (types);
+  guint n_types = belfry_event_type_registry_get_n_types (registry);
+
+  for (gsize i = 0; names[i] != NULL; i++)
+    n_types += !belfry_event_type_registry_contains (registry, names[i]);
+  if (n_types <= BELFRY_EVENT_TYPES_MAX)
+    return TRUE;
+
+  g_set_error (error, BELFRY_ERROR, BELFRY_ERROR_CAPACITY,
+               "BELFRY_EVENT_TYPES_DIR: with those that are registered these would be %u event types; allowed: %d",
+               n_types, BELFRY_EVENT_TYPES_MAX);
+  return FALSE;
+}
+
+/* A type that is gone from the files stays: events of it may be stored, and clients may hold filters for it. One that
+ * was registered at a door keeps the description that it got there. */
+static void
+merge_types (BelfryDaemon            *self,
+             BelfryEventTypeRegistry *types)
+{
+  BelfryEventTypeRegistry *registry = get_registry (self);
   g_auto(GStrv) names = belfry_event_type_registry_list_names (types);
 
   for (gsize i = 0; names[i] != NULL; i++)
     {
-      if (belfry_type_file_contains (self->type_file, names[i]))
-        continue;
-      if (!belfry_event_type_registry_register (registry, names[i],
-                                                belfry_event_type_registry_get_description (types, names[i]), error))
-        {
-          g_prefix_error (error, "BELFRY_EVENT_TYPES_DIR: ");
-          return FALSE;
-        }
-    }
+      const char *description = belfry_event_type_registry_get_description (types, names[i]);
+      g_autoptr(GError) error = NULL;
 
-  return TRUE;
+      if (!belfry_type_file_contains (self->type_file, names[i])
+          && !belfry_event_type_registry_register (registry, names[i], description, &error))
+        g_critical ("A type that was checked could not be registered: %s", error->message);
+    }
 }
 
 static void
@@ -97,11 +121,12 @@ belfry_daemon_apply_live (BelfryDaemon          *self,
     return FALSE;
 
   types = load_types (settings, error);
-  if (types == NULL || !belfry_config_check_keys (settings, error)
-      || !belfry_server_load_api_keys (self->server, settings->api_keys_file, error)
-      || !merge_types (self, types, error))
+  if (types == NULL || !check_types (self, types, error) || !belfry_config_check_keys (settings, error)
+      || !belfry_server_load_api_keys (self->server, settings->api_keys_file, error))
     return FALSE;
 
+  /* The keys are in force: nothing from here on may fail. */
+  merge_types (self, types);
   set_properties (self, settings, certificate);
   return TRUE;
 }

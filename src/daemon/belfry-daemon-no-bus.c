@@ -24,6 +24,11 @@ belfry_daemon_bus_stop (BelfryDaemonBus         *self,
 }
 
 void
+belfry_daemon_bus_reload (BelfryDaemonBus *self)
+{
+}
+
+void
 belfry_daemon_bus_free (BelfryDaemonBus *self)
 {
   g_assert_not_reached ();

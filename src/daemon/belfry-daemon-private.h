@@ -5,6 +5,7 @@
 #include "belfry-daemon-bus.h"
 #include "belfry-daemon.h"
 #include "belfry-pipeline.h"
+#include "belfry-reload-counts.h"
 #include "belfry-server-private.h"
 #include "belfry-server.h"
 #include "belfry-sqlite-store.h"
@@ -16,12 +17,14 @@ struct _BelfryDaemon
 {
   GMainLoop         *loop;       /* owned */
   BelfrySettings    *started;    /* owned; what the daemon was started with */
+  char              *database_path;  /* owned; the file itself, whatever links lead to it */
   BelfryTypeFile    *type_file;  /* owned reference */
   BelfrySqliteStore *store;      /* owned */
   BelfryPipeline    *pipeline;   /* owned */
   BelfryServer      *server;     /* owned */
   BelfryDaemonBus   *bus;        /* owned; NULL without D-Bus */
   GSource           *signals;    /* owned; watches SIGTERM, SIGINT and SIGHUP */
+  BelfryReloadCounts *counts;    /* owned; what GET /stats tells of reloads */
   gboolean           is_stopping;
   guint              n_parts_to_stop;
 

@@ -58,10 +58,13 @@ belfry_daemon_reload (BelfryDaemon *self)
   settings = load_settings (self, &error);
   if (settings == NULL || !belfry_daemon_apply_live (self, settings, &error))
     {
+      belfry_reload_counts_add (self->counts, FALSE);
       g_warning ("Could not reload, all stays as it was: %s", error->message);
     }
   else
     {
+      belfry_reload_counts_add (self->counts, TRUE);
+      belfry_daemon_bus_reload (self->bus);
       tell_what_waits (self, settings);
       g_message ("Reloaded");
     }

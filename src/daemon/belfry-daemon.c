@@ -9,9 +9,11 @@
 #include <systemd/sd-daemon.h>
 #endif
 
+#include "belfry-config-check.h"
 #include "belfry-descriptor-limit.h"
 #include "belfry-router.h"
 #include "belfry-signals.h"
+#include "belfry-store-path-private.h"
 
 /* Brings the classes together: the only place that knows them all.
  *
@@ -41,6 +43,8 @@ belfry_daemon_free (BelfryDaemon *self)
   g_clear_object (&self->store);
   g_clear_pointer (&self->type_file, belfry_type_file_unref);
   g_clear_pointer (&self->started, belfry_settings_free);
+  g_clear_object (&self->counts);
+  g_free (self->database_path);
   g_clear_pointer (&self->loop, g_main_loop_unref);
   g_free (self);
 }
@@ -58,7 +62,7 @@ open_store (BelfryDaemon          *self,
             const BelfrySettings  *settings,
             GError               **error)
 {
-  self->store = belfry_sqlite_store_new (settings->database_path);
+  self->store = belfry_sqlite_store_new (self->database_path);
   g_object_set (self->store, "max-waiting-events", (guint) MIN (settings->max_waiting_events, G_MAXUINT),
                 "max-waiting-bytes", settings->max_waiting_bytes,
                 "receipt-window-usec", settings->idempotency_window_usec,
@@ -77,13 +81,20 @@ make_validator (BelfryDaemon          *self,
                 const BelfrySettings  *settings,
                 GError               **error)
 {
-  g_autofree char *type_path = g_strconcat (settings->database_path, ".event-types.conf", NULL);
+  g_autofree char *type_path = g_strconcat (self->database_path, ".event-types.conf", NULL);
   g_autoptr(BelfryEventTypeRegistry) registry = belfry_event_type_registry_new ();
 
   self->type_file = belfry_type_file_new (type_path);
-  if (!belfry_event_type_registry_load_directory (registry, settings->event_types_dir, error)
-      || !belfry_type_file_load (self->type_file, registry, error))
-    return NULL;
+  if (!belfry_event_type_registry_load_directory (registry, settings->event_types_dir, error))
+    {
+      g_prefix_error (error, "BELFRY_EVENT_TYPES_DIR '%s': ", settings->event_types_dir);
+      return NULL;
+    }
+  if (!belfry_type_file_load (self->type_file, registry, error))
+    {
+      belfry_config_check_explain_database (settings, error);
+      return NULL;
+    }
 
   return g_object_new (BELFRY_TYPE_EVENT_VALIDATOR, "registry", registry,
                        "max-payload-keys", (guint) settings->max_payload_keys,
@@ -117,6 +128,8 @@ make_server (BelfryDaemon          *self,
   g_object_set (self->server,
                 "max-ws-message-bytes", settings->max_ws_message_bytes,
                 NULL);
+  self->counts = belfry_reload_counts_new ();
+  belfry_server_add_counters (self->server, "daemon", G_OBJECT (self->counts));
   belfry_server_set_type_file (self->server, self->type_file);
   return belfry_daemon_apply_live (self, settings, error);
 }
@@ -219,12 +232,18 @@ belfry_daemon_start (BelfryDaemon    *self,
   g_autoptr(BelfryEventValidator) validator = NULL;
 
   self->started = settings;
+  /* What belongs to the log lies beside the file, not beside a link to it. */
+  self->database_path = belfry_store_path_resolve (settings->database_path);
   belfry_descriptor_limit_raise (settings);
-  validator = make_validator (self, settings, error);
-  if (validator == NULL
-      || !belfry_daemon_import (self, settings->database_path, belfry_event_validator_get_registry (validator), error)
-      || !open_store (self, settings, error))
+  if (!belfry_config_check_database (settings, error)
+      || (validator = make_validator (self, settings, error)) == NULL)
     return FALSE;
+  if (!belfry_daemon_import (self, self->database_path, belfry_event_validator_get_registry (validator), error)
+      || !open_store (self, settings, error))
+    {
+      belfry_config_check_explain_database (settings, error);
+      return FALSE;
+    }
 
   make_engine (self, settings, validator);
   if (!make_server (self, settings, error) || !listen_everywhere (self, settings, error))
@@ -233,7 +252,7 @@ belfry_daemon_start (BelfryDaemon    *self,
   self->bus = belfry_daemon_bus_new (self->server, settings);
   /* Whoever is told that we listen may tell us to stop. */
   self->signals = belfry_signals_watch (on_signal, self);
-  g_message ("belfryd " BELFRY_VERSION " serves the log in '%s'", settings->database_path);
+  g_message ("belfryd " BELFRY_VERSION " serves the log in '%s'", self->database_path);
   print_addresses (self);
   belfry_daemon_notify_manager ("READY=1");
   return TRUE;

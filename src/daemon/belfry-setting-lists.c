@@ -23,9 +23,6 @@ describe_allowed (const BelfrySettingInfo *info)
   if (info->kind == BELFRY_SETTING_STRING || info->kind == BELFRY_SETTING_LIST || info->kind == BELFRY_SETTING_FILE
       || info->kind == BELFRY_SETTING_FOLDER)
     return g_strdup ("");
-  if (info->kind == BELFRY_SETTING_BOOLEAN)
-    return g_strdup ("true or false");
-
   return belfry_setting_describe_allowed (info);
 }
 

@@ -22,6 +22,7 @@ typedef enum
 struct _BelfrySettingSources
 {
   GHashTable *layers[N_LAYERS];  /* owned; name -> text */
+  GHashTable *files[N_LAYERS];   /* owned; name -> path of the file that the text is from */
 };
 
 BelfrySettingSources *
@@ -30,7 +31,10 @@ belfry_setting_sources_new (void)
   BelfrySettingSources *self = g_new0 (BelfrySettingSources, 1);
 
   for (gsize i = 0; i < N_LAYERS; i++)
-    self->layers[i] = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+    {
+      self->layers[i] = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+      self->files[i] = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+    }
 
   return self;
 }
@@ -39,7 +43,10 @@ void
 belfry_setting_sources_free (BelfrySettingSources *self)
 {
   for (gsize i = 0; i < N_LAYERS; i++)
-    g_clear_pointer (&self->layers[i], g_hash_table_unref);
+    {
+      g_clear_pointer (&self->layers[i], g_hash_table_unref);
+      g_clear_pointer (&self->files[i], g_hash_table_unref);
+    }
   g_free (self);
 }
 
@@ -62,9 +69,13 @@ static void
 set (BelfrySettingSources *self,
      Layer                 layer,
      const char           *name,
-     const char           *text)
+     const char           *text,
+     const char           *path)
 {
-  g_hash_table_replace (self->layers[layer], g_strdup (name), g_strdup (text));
+  /* White space around a value is never meant: it comes from quotes and templates. */
+  g_hash_table_replace (self->layers[layer], g_strdup (name), g_strstrip (g_strdup (text)));
+  if (path != NULL)
+    g_hash_table_replace (self->files[layer], g_strdup (name), g_strdup (path));
 }
 
 /* --- key files --- */
@@ -118,7 +129,7 @@ add_one_file (BelfrySettingSources *self,
           g_prefix_error (error, "%s: ", path);
           return FALSE;
         }
-      set (self, LAYER_FILES, keys[i], text);
+      set (self, LAYER_FILES, keys[i], text, path);
     }
 
   return TRUE;
@@ -224,7 +235,7 @@ belfry_setting_sources_add_env_file (BelfrySettingSources *self,
       value = unquote (g_strchug (equals + 1));
       /* A .env is often shared with other programs: what is not ours is none of our business. */
       if (find_info (line) != NULL)
-        set (self, LAYER_ENV_FILE, line, value);
+        set (self, LAYER_ENV_FILE, line, value, path);
     }
 
   return TRUE;
@@ -243,7 +254,7 @@ belfry_setting_sources_add_environment (BelfrySettingSources *self,
         continue;
       name = g_strndup (environment[i], equals - environment[i]);
       if (find_info (name) != NULL)
-        set (self, LAYER_ENVIRONMENT, name, equals + 1);
+        set (self, LAYER_ENVIRONMENT, name, equals + 1, NULL);
     }
 }
 
@@ -252,6 +263,8 @@ belfry_setting_sources_forget_files (BelfrySettingSources *self)
 {
   g_hash_table_remove_all (self->layers[LAYER_FILES]);
   g_hash_table_remove_all (self->layers[LAYER_ENV_FILE]);
+  g_hash_table_remove_all (self->files[LAYER_FILES]);
+  g_hash_table_remove_all (self->files[LAYER_ENV_FILE]);
 }
 
 gboolean
@@ -266,7 +279,7 @@ belfry_setting_sources_add_option (BelfrySettingSources *self,
     {
       if (g_strcmp0 (infos[i].option, name) != 0 && strcmp (infos[i].name, name) != 0)
         continue;
-      set (self, LAYER_OPTIONS, infos[i].name, value);
+      set (self, LAYER_OPTIONS, infos[i].name, value, NULL);
       return TRUE;
     }
 
@@ -290,8 +303,9 @@ find_in_layer (BelfrySettingSources    *self,
 }
 
 const char *
-belfry_setting_sources_find (BelfrySettingSources    *self,
-                             const BelfrySettingInfo *info)
+belfry_setting_sources_find (BelfrySettingSources     *self,
+                             const BelfrySettingInfo  *info,
+                             const char              **file)
 {
   const char * const names[] = { info->name, info->fallback };
 
@@ -302,8 +316,11 @@ belfry_setting_sources_find (BelfrySettingSources    *self,
         {
           const char *text = find_in_layer (self, layer - 1, info, names[i]);
 
-          if (text != NULL)
-            return text;
+          if (text == NULL)
+            continue;
+          if (file != NULL)
+            *file = g_hash_table_lookup (self->files[layer - 1], names[i]);
+          return text;
         }
     }
 

@@ -203,6 +203,81 @@ parse_text (const char *text,
   return g_utf8_validate (text, -1, NULL);
 }
 
+/* 1 to 63 letters, digits and hyphens, of which none stands at an end; an underline is used, though no standard knows
+ * it. */
+static gboolean
+is_host_label (const char *label)
+{
+  gsize length = strlen (label);
+
+  return length >= 1 && length <= 63 && label[0] != '-' && label[length - 1] != '-'
+         && strspn (label, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == length;
+}
+
+/* What ends in a number would be a mistyped address. */
+static gboolean
+is_host_name (const char *text)
+{
+  g_autofree char *name = g_hostname_to_ascii (text);
+  g_auto(GStrv) labels = NULL;
+  guint n_labels;
+
+  if (name == NULL)
+    return FALSE;
+  if (g_str_has_suffix (name, "."))
+    name[strlen (name) - 1] = '\0';
+  if (strlen (name) > 253)
+    return FALSE;
+
+  labels = g_strsplit (name, ".", -1);
+  n_labels = g_strv_length (labels);
+  for (guint i = 0; i < n_labels; i++)
+    {
+      if (!is_host_label (labels[i]))
+        return FALSE;
+    }
+
+  return n_labels > 0 && strspn (labels[n_labels - 1], "0123456789") < strlen (labels[n_labels - 1]);
+}
+
+static gboolean
+parse_host (const char *text,
+            char      **value)
+{
+  g_autofree char *bare = NULL;
+  g_autoptr(GInetAddress) address = NULL;
+
+  if (!parse_text (text, value))
+    return FALSE;
+
+  if (text[0] == '[' && g_str_has_suffix (text, "]"))
+    bare = g_strndup (text + 1, strlen (text) - 2);
+  address = g_inet_address_new_from_string (bare != NULL ? bare : text);
+  if (bare != NULL)
+    return address != NULL && g_inet_address_get_family (address) == G_SOCKET_FAMILY_IPV6;
+
+  return address != NULL || is_host_name (text);
+}
+
+/* What is compared is what a header carries, where nothing of this comes through as it was. */
+static gboolean
+parse_key (const char *text,
+           char      **value)
+{
+  if (!parse_text (text, value))
+    return FALSE;
+
+  for (const char *place = text; *place != '\0'; place = g_utf8_next_char (place))
+    {
+      gunichar character = g_utf8_get_char (place);
+
+      if (g_unichar_isspace (character) || g_unichar_iscntrl (character))
+        return FALSE;
+    }
+
+  return TRUE;
+}
+
 static gboolean
 parse_value (const BelfrySettingInfo *info,
              const char              *text,
@@ -214,6 +289,10 @@ parse_value (const BelfrySettingInfo *info,
     case BELFRY_SETTING_FILE:
     case BELFRY_SETTING_FOLDER:
       return parse_text (text, field);
+    case BELFRY_SETTING_HOST:
+      return parse_host (text, field);
+    case BELFRY_SETTING_KEY:
+      return parse_key (text, field);
     case BELFRY_SETTING_BOOLEAN:
       return parse_boolean (text, field);
     case BELFRY_SETTING_NUMBER:
@@ -257,6 +336,10 @@ belfry_setting_describe_allowed (const BelfrySettingInfo *info)
 
   switch (info->kind)
     {
+    case BELFRY_SETTING_HOST:
+      return g_strdup ("an address such as 127.0.0.1 or ::1, or a host name");
+    case BELFRY_SETTING_KEY:
+      return g_strdup ("text without white space and control characters");
     case BELFRY_SETTING_BOOLEAN:
       return g_strdup ("true, 1, yes, on, false, 0, no, off");
     case BELFRY_SETTING_NUMBER:
@@ -291,6 +374,7 @@ belfry_setting_describe_allowed (const BelfrySettingInfo *info)
 gboolean
 belfry_setting_parse (const BelfrySettingInfo  *info,
                       const char               *text,
+                      const char               *file,
                       BelfrySettings           *settings,
                       GError                  **error)
 {
@@ -302,8 +386,9 @@ belfry_setting_parse (const BelfrySettingInfo  *info,
 
   allowed = belfry_setting_describe_allowed (info);
   shown = info->is_secret ? g_strdup ("(not shown)") : g_strescape (text, NULL);
-  g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "%s: '%.100s' is not allowed; allowed: %s",
-               info->name, shown, allowed);
+  g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "%s: '%.100s'%s%s%s is not allowed; allowed: %s",
+               info->name, shown, file != NULL ? " (from " : "", file != NULL ? file : "", file != NULL ? ")" : "",
+               allowed);
   return FALSE;
 }
 

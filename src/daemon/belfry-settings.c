@@ -10,7 +10,7 @@
 #define GIBIBYTE    (1024 * 1024 * 1024ull)
 
 static const BelfrySettingInfo settings[] = {
-  { "HOST", "host", "HTTP_HOST", BELFRY_SETTING_STRING, "0.0.0.0", 0, 0, NULL, NULL,
+  { "HOST", "host", "HTTP_HOST", BELFRY_SETTING_HOST, "0.0.0.0", 0, 0, NULL, NULL,
     "Address or name to listen on", FIELD (host), FALSE },
   { "PORT", "port", "HTTP_PORT", BELFRY_SETTING_PORTS, "8001", 0, G_MAXUINT16, NULL, NULL,
     "Ports to listen on, separated by commas; 0 is any free one", FIELD (ports), FALSE },
@@ -22,7 +22,7 @@ static const BelfrySettingInfo settings[] = {
     "Origins whose pages may use the service, separated by commas; * is all", FIELD (cors_origins), FALSE, TRUE },
   { "REQUIRE_AUTH", "require-auth", NULL, BELFRY_SETTING_BOOLEAN, "false", 0, 0, NULL, NULL,
     "Ask every client for the key", FIELD (require_auth), FALSE, TRUE },
-  { "API_KEY", NULL, NULL, BELFRY_SETTING_STRING, NULL, 0, 0, NULL, NULL,
+  { "API_KEY", NULL, NULL, BELFRY_SETTING_KEY, NULL, 0, 0, NULL, NULL,
     "A key that may do everything; it is never given as an option, where others could read it", FIELD (api_key), TRUE, TRUE },
   { "API_KEYS_FILE", "api-keys-file", NULL, BELFRY_SETTING_FILE, NULL, 0, 0, NULL, NULL,
     "Key file with further keys, as hashes, and what they allow", FIELD (api_keys_file), FALSE, TRUE },
@@ -162,11 +162,12 @@ belfry_settings_new_with_problems (BelfrySettingSources *sources,
 
   for (gsize i = 0; i < G_N_ELEMENTS (settings); i++)
     {
-      const char *text = belfry_setting_sources_find (sources, &settings[i]);
+      const char *file = NULL;
+      const char *text = belfry_setting_sources_find (sources, &settings[i], &file);
 
       if (text == NULL)
         text = settings[i].unset;
-      if (text != NULL && !belfry_setting_parse (&settings[i], text, self, &error))
+      if (text != NULL && !belfry_setting_parse (&settings[i], text, file, self, &error))
         take_problem (problems, g_steal_pointer (&error));
     }
 

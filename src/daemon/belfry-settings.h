@@ -9,6 +9,8 @@ G_BEGIN_DECLS
 typedef enum
 {
   BELFRY_SETTING_STRING,
+  BELFRY_SETTING_HOST,      /* an address or a host name */
+  BELFRY_SETTING_KEY,       /* what a header can carry */
   BELFRY_SETTING_BOOLEAN,
   BELFRY_SETTING_NUMBER,
   BELFRY_SETTING_DURATION,  /* kept in µs; minimum and maximum in seconds, a maximum of 0 is none */
@@ -115,8 +117,9 @@ void                     belfry_setting_sources_forget_files (BelfrySettingSourc
 gboolean                 belfry_setting_sources_add_option (BelfrySettingSources *self, const char *name,
                                                             const char *value);
 
-/* The winning text of a setting, or NULL when it is unset. */
-const char              *belfry_setting_sources_find     (BelfrySettingSources *self, const BelfrySettingInfo *info);
+/* The winning text of a setting, or NULL when it is unset; file, which may be NULL: the path of the file it is from, or NULL. */
+const char              *belfry_setting_sources_find     (BelfrySettingSources *self, const BelfrySettingInfo *info,
+                                                          const char **file);
 
 /* NULL when a value is bad: the error names setting, value and what is allowed, in one line. */
 BelfrySettings          *belfry_settings_new             (BelfrySettingSources *sources, GError **error);

@@ -54,8 +54,11 @@ find_problems (BelfryCommandLine *line,
     }
 
   settings = belfry_settings_new_with_problems (line->sources, problems);
-  if (settings != NULL)
-    belfry_config_check_files (settings, problems);
+  if (settings == NULL)
+    return;
+
+  belfry_config_check_doubts (settings, warnings);
+  belfry_config_check_files (settings, problems);
 }
 
 static int
@@ -90,6 +93,7 @@ set_up_log (const BelfrySettings *settings,
 {
   belfry_log_set_up (settings->debug ? "DEBUG" : settings->log_level, settings->log_format);
   belfry_log_add_secret (settings->api_key);
+  belfry_config_check_doubts (settings, warnings);
   for (guint i = 0; i < warnings->len; i++)
     g_warning ("%s", (const char *) g_ptr_array_index (warnings, i));
 }

@@ -27,6 +27,7 @@ struct _BelfryDBusHost
   GSource           *timer;        /* the next try, or the end of the patience with a stop */
   guint              retry_sec;
   gboolean           is_settled;
+  gboolean           is_missed;    /* and the log says so: told once until there is a bus again */
   gboolean           is_stopped;
   gboolean           is_freed;     /* what is under way still holds a reference */
 
@@ -145,6 +146,7 @@ on_closed (GDBusConnection *connection,
     return;
 
   g_message ("The %s is gone, retrying in %u s", get_bus_name (self), self->retry_sec);
+  self->is_missed = TRUE;
   retry_later (self);
 }
 
@@ -219,6 +221,18 @@ on_service_ready (gpointer user_data)
 
 /* --- the connection --- */
 
+/* Somebody told us of this bus, or it is the one of every system. */
+static void
+miss_bus (BelfryDBusHost *self,
+          const GError   *error)
+{
+  if (self->is_missed)
+    g_debug ("The %s still does not answer, retrying in %u s: %s", get_bus_name (self), self->retry_sec, error->message);
+  else
+    g_warning ("The %s does not answer, retrying: %s", get_bus_name (self), error->message);
+  self->is_missed = TRUE;
+}
+
 static void
 connected_cb (GObject      *source,
               GAsyncResult *result,
@@ -232,13 +246,14 @@ connected_cb (GObject      *source,
     return;
   if (connection == NULL)
     {
-      g_debug ("No %s, retrying in %u s: %s", get_bus_name (self), self->retry_sec, error->message);
+      miss_bus (self, error);
       retry_later (self);
       return;
     }
 
   self->connection = g_steal_pointer (&connection);
   self->retry_sec = FIRST_RETRY_SEC;
+  self->is_missed = FALSE;
   self->closed_id = g_signal_connect (self->connection, "closed", G_CALLBACK (on_closed), self);
   if (!belfry_dbus_service_export (self->service, self->connection, on_service_ready, self, &error))
     {
@@ -276,7 +291,11 @@ belfry_dbus_host_start (BelfryDBusHost *self)
   self->address = find_address (self->is_system);
   if (self->address == NULL)
     {
-      g_info ("There is no %s", get_bus_name (self));
+      /* Most services run without a session; who asks for the system bus counts on it. */
+      if (self->is_system)
+        g_warning ("There is no system bus; the service is not found there");
+      else
+        g_debug ("There is no session bus");
       self->is_settled = TRUE;
       return;
     }

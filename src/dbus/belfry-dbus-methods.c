@@ -55,6 +55,19 @@ return_value (BelfryDBusCall *call,
     belfry_dbus_call_return_error (call, error);
 }
 
+/* The same for a value that has no bound of its own. */
+static void
+return_bounded (BelfryDBusCall *call,
+                GVariant       *value)
+{
+  g_autoptr(GVariant) owned = g_variant_ref_sink (value);
+
+  if (g_variant_get_size (owned) > call->service->max_answer_bytes)
+    fail (call, BELFRY_DBUS_ERROR_UNAVAILABLE, "The answer is too large");
+  else
+    return_value (call, owned, NULL);
+}
+
 /* --- statistics --- */
 
 static void
@@ -66,7 +79,10 @@ stats_cb (GObject      *source,
   g_autoptr(GError) error = NULL;
   g_autoptr(BelfryStoreStats) stats = belfry_event_store_stats_finish (BELFRY_EVENT_STORE (source), result, &error);
 
-  return_value (call, stats != NULL ? belfry_dbus_format_stats (call->service, stats) : NULL, error);
+  if (stats != NULL)
+    return_bounded (call, belfry_dbus_format_stats (call->service, stats));
+  else
+    belfry_dbus_call_return_error (call, error);
 }
 
 static void
@@ -314,7 +330,11 @@ open_stream (BelfryDBusCall *call)
 static void
 list_event_types (BelfryDBusCall *call)
 {
-  return_value (call, belfry_dbus_format_types (get_registry (call)), NULL);
+  BelfryDBusService *service = call->service;
+
+  if (service->types == NULL)
+    service->types = g_variant_ref_sink (belfry_dbus_format_types (get_registry (call)));
+  return_bounded (call, service->types);
 }
 
 static void
@@ -364,8 +384,8 @@ replay_dead_letter (BelfryDBusCall *call)
 }
 
 static const BelfryDBusMethod methods[] = {
-  { "GetStats", BELFRY_DBUS_RIGHT_OPEN, FALSE, get_stats },
-  { "ListEventTypes", BELFRY_DBUS_RIGHT_OPEN, FALSE, list_event_types },
+  { "GetStats", BELFRY_DBUS_RIGHT_OPEN, TRUE, get_stats },
+  { "ListEventTypes", BELFRY_DBUS_RIGHT_OPEN, TRUE, list_event_types },
   { "Query", BELFRY_DBUS_RIGHT_READ, TRUE, query },
   { "OpenStream", BELFRY_DBUS_RIGHT_READ, FALSE, open_stream },
   { "ListSubscribers", BELFRY_DBUS_RIGHT_READ, TRUE, list_subscribers },

@@ -22,13 +22,18 @@ struct _BelfryDBusService
   GDBusConnection    *connection;  /* owned; while exported */
 
   char   *group;
+  guint32 group_id;          /* of it; looked up at export and when asked to */
   guint   max_calls;         /* in work at a time */
   guint   max_streams;       /* of one user */
   guint64 max_answer_bytes;
 
   guint   n_in_work;         /* calls that were taken and not yet answered */
   guint   n_large;           /* of them those whose answer may be large, and not yet handed to the bus */
-  GQueue  large_waiting;     /* owned BelfryDBusCall; wait for one of those to end */
+  GQueue  large_waiting;     /* owned BelfryDBusCall; wait for their turn, and for one of those to end */
+  GSource *turn;             /* owned; while one that waits may be made */
+  GHashTable *open_callers;  /* owned; name of a caller → how many of its calls in work need no right */
+  guint   n_open;            /* of all of them together */
+  GVariant *types;           /* owned; the answer of ListEventTypes, until a type is registered */
   gboolean is_stopped;
   BelfryDBusDrainFunc drain_func;  /* called once nothing is in work */
   gpointer            drain_data;
@@ -59,6 +64,7 @@ struct _BelfryDBusCall
   GVariant               *parameters;  /* borrowed from it */
   const BelfryDBusMethod *method;
   guint32                 user;        /* who calls; known when the method needs a right */
+  gboolean                has_share;   /* is counted among the calls of its caller that need no right */
 };
 
 /* Takes over the invocation: looks for the right to call, waits for its turn and runs the method. */

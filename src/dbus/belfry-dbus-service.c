@@ -147,6 +147,24 @@ belfry_dbus_service_set_property (GObject      *object,
 }
 
 static void
+forget_types (BelfryDBusService *self)
+{
+  g_clear_pointer (&self->types, g_variant_unref);
+}
+
+static void
+belfry_dbus_service_constructed (GObject *object)
+{
+  BelfryDBusService *self = BELFRY_DBUS_SERVICE (object);
+  BelfryPipeline *pipeline = belfry_server_get_pipeline (self->server);
+
+  G_OBJECT_CLASS (belfry_dbus_service_parent_class)->constructed (object);
+
+  g_signal_connect_object (belfry_event_validator_get_registry (belfry_pipeline_get_validator (pipeline)), "registered",
+                           G_CALLBACK (forget_types), self, G_CONNECT_SWAPPED);
+}
+
+static void
 belfry_dbus_service_dispose (GObject *object)
 {
   BelfryDBusService *self = BELFRY_DBUS_SERVICE (object);
@@ -165,6 +183,9 @@ belfry_dbus_service_finalize (GObject *object)
 
   /* Each call in work holds a reference. */
   g_assert (g_queue_is_empty (&self->large_waiting));
+  g_assert (self->turn == NULL);
+  forget_types (self);
+  g_clear_pointer (&self->open_callers, g_hash_table_unref);
   g_clear_pointer (&self->streams, belfry_dbus_streams_free);
   g_clear_object (&self->skeleton);
   g_clear_object (&self->server);
@@ -189,6 +210,7 @@ belfry_dbus_service_class_init (BelfryDBusServiceClass *klass)
 
   object_class->get_property = belfry_dbus_service_get_property;
   object_class->set_property = belfry_dbus_service_set_property;
+  object_class->constructed = belfry_dbus_service_constructed;
   object_class->dispose = belfry_dbus_service_dispose;
   object_class->finalize = belfry_dbus_service_finalize;
 
@@ -217,6 +239,8 @@ static void
 belfry_dbus_service_init (BelfryDBusService *self)
 {
   self->group = g_strdup (DEFAULT_GROUP);
+  self->group_id = BELFRY_DBUS_NO_GROUP;
+  self->open_callers = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->max_calls = DEFAULT_MAX_CALLS;
   self->max_streams = DEFAULT_MAX_STREAMS;
   self->max_answer_bytes = DEFAULT_MAX_ANSWER_BYTES;
@@ -244,9 +268,16 @@ belfry_dbus_service_export (BelfryDBusService    *self,
                                          error))
     return FALSE;
 
+  belfry_dbus_service_look_up_group (self);
   self->connection = g_object_ref (connection);
   self->state = belfry_dbus_state_new (self->server, self->skeleton, ready, user_data);
   return TRUE;
+}
+
+void
+belfry_dbus_service_look_up_group (BelfryDBusService *self)
+{
+  self->group_id = belfry_dbus_find_group (self->group);
 }
 
 void

@@ -24,6 +24,8 @@ BelfryDBusService *belfry_dbus_service_new      (BelfryServer *server);
 /* On one connection at a time. ready is called when the properties hold for the first time; not after unexport. */
 gboolean           belfry_dbus_service_export   (BelfryDBusService *self, GDBusConnection *connection,
                                                  BelfryDBusReadyFunc ready, gpointer user_data, GError **error);
+/* The group may have been made, or have another number, since export. May block. */
+void               belfry_dbus_service_look_up_group (BelfryDBusService *self);
 /* Takes no further calls; open streams go on. */
 void               belfry_dbus_service_unexport (BelfryDBusService *self);
 /* Refuses further calls, ends the streams, and calls func once those that were taken are answered; at once when there are

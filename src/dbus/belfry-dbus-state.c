@@ -172,12 +172,23 @@ on_change (BelfryDBusState *self)
   set_timer (self, g_timeout_source_new (wait_usec > 0 ? (wait_usec + 999) / 1000 : 0), on_look);
 }
 
+/* Callers are on this machine, where the address that stands for all of them is reached so. */
+static char *
+name_reachable (const char *uri)
+{
+  g_autoptr(GString) text = g_string_new (uri);
+
+  g_string_replace (text, "//0.0.0.0:", "//127.0.0.1:", 1);
+  g_string_replace (text, "//[::]:", "//[::1]:", 1);
+  return g_string_free (g_steal_pointer (&text), FALSE);
+}
+
 static char *
 dup_url (BelfryServer *server)
 {
   g_auto(GStrv) uris = belfry_server_list_uris (server);
 
-  return g_strdup (uris[0] != NULL ? uris[0] : "");
+  return uris[0] != NULL ? name_reachable (uris[0]) : g_strdup ("");
 }
 
 BelfryDBusState *

@@ -8,9 +8,8 @@
 #include "belfry-error-private.h"
 #include "belfry-event-type-registry-private.h"
 
-#define QUOTED_MAX 100        /* characters */
-#define NAMES_MAX 50          /* types that a message lists */
-#define ESCAPED_CHARACTER 12  /* the most bytes of one character in a JSON string: two \uXXXX */
+#define QUOTED_MAX 100  /* characters */
+#define NAMES_MAX 50    /* types that a message lists */
 
 void
 belfry_event_problems_add (BelfryEventProblems **self, const char *field, const char *rule,
@@ -47,7 +46,7 @@ measure_prefix (const char *text, gsize length, guint max_characters)
       else if (text[at + 1] != 'u')
         at += 2;
       else
-        at += is_high_surrogate (text + at + 2) ? 12 : 6;
+        at += is_high_surrogate (text + at + 2) ? BELFRY_JSON_CHARACTER_MAX : BELFRY_JSON_CHARACTER_MAX / 2;
     }
   return at;
 }
@@ -58,7 +57,7 @@ belfry_event_problems_quote (const BelfryJsonValue *value)
   const char *text = value->text + 1;
   gsize length = value->length - 2;
   gsize kept = measure_prefix (text, length, QUOTED_MAX);
-  char decoded[QUOTED_MAX * ESCAPED_CHARACTER];
+  char decoded[QUOTED_MAX * BELFRY_JSON_CHARACTER_MAX];
   gsize decoded_length = belfry_json_decode (text, kept, decoded);
   g_autoptr(GString) quoted = g_string_new (NULL);
 

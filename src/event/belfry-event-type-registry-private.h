@@ -2,6 +2,7 @@
  * Copyright 2026 The Belfry authors */
 #pragma once
 
+#include "belfry-event-problems-private.h"
 #include "belfry-event-type-registry.h"
 
 G_BEGIN_DECLS
@@ -11,6 +12,10 @@ G_BEGIN_DECLS
 
 /* The most types of one registry. */
 #define BELFRY_EVENT_TYPES_MAX 10000
+
+/* What is wrong with the form of a new type is added to @problems. */
+void belfry_event_type_registry_check_name        (const char *name, BelfryEventProblems **problems);
+void belfry_event_type_registry_check_description (const char *description, BelfryEventProblems **problems);
 
 /* Finds a type by a name without a NUL; allocates nothing. The name that it gives lives as long
  * as the registry. */

@@ -69,43 +69,40 @@ static const char * const built_in_types[][2] = {
   { "progress_updated", "Learner progress changed" },
 };
 
-static void
-raise_problem (const char *field, const char *rule, char *message, GError **error)
-{
-  g_autofree char *text = message;
-  GPtrArray *problems = g_ptr_array_new_with_free_func ((GDestroyNotify) belfry_problem_free);
-
-  g_ptr_array_add (problems, belfry_problem_new (field, rule, text));
-  belfry_error_take_problems (error, BELFRY_ERROR_INVALID_ARGUMENT, text, problems);
-}
-
-static gboolean
-check_name (const char *name, GError **error)
+void
+belfry_event_type_registry_check_name (const char *name, BelfryEventProblems **problems)
 {
   gsize length = strspn (name, "abcdefghijklmnopqrstuvwxyz0123456789_.-");
 
-  if (length >= 1 && length <= BELFRY_EVENT_TYPE_NAME_MAX && name[length] == '\0')
-    return TRUE;
-  raise_problem ("name", "string_pattern_mismatch",
-                 g_strdup_printf ("Name of an event type must have 1 to %d characters of a-z 0-9 _ . -",
-                                  BELFRY_EVENT_TYPE_NAME_MAX),
-                 error);
-  return FALSE;
+  if (length < 1 || length > BELFRY_EVENT_TYPE_NAME_MAX || name[length] != '\0')
+    belfry_event_problems_add (problems, "name", "string_pattern_mismatch",
+                               "Name of an event type must have 1 to %d characters of a-z 0-9 _ . -",
+                               BELFRY_EVENT_TYPE_NAME_MAX);
 }
 
-static gboolean
-check_description (const char *description, GError **error)
+void
+belfry_event_type_registry_check_description (const char *description, BelfryEventProblems **problems)
 {
   if (description[0] == '\0' || !g_utf8_validate (description, -1, NULL)
       || g_utf8_strlen (description, -1) > DESCRIPTION_MAX)
-    {
-      raise_problem ("description", "value_error",
-                     g_strdup_printf ("Description of an event type must have 1 to %d characters of UTF-8",
-                                      DESCRIPTION_MAX),
-                     error);
-      return FALSE;
-    }
-  return TRUE;
+    belfry_event_problems_add (problems, "description", "value_error",
+                               "Description of an event type must have 1 to %d characters of UTF-8", DESCRIPTION_MAX);
+}
+
+static gboolean
+check (const char *name, const char *description, GError **error)
+{
+  BelfryEventProblems *problems = NULL;
+  g_autofree char *message = NULL;
+
+  belfry_event_type_registry_check_name (name, &problems);
+  belfry_event_type_registry_check_description (description, &problems);
+  if (problems == NULL)
+    return TRUE;
+
+  message = g_strdup (((const BelfryProblem *) g_ptr_array_index (problems, 0))->message);
+  belfry_error_take_problems (error, BELFRY_ERROR_INVALID_ARGUMENT, message, problems);
+  return FALSE;
 }
 
 static gboolean
@@ -240,7 +237,7 @@ belfry_event_type_registry_register (BelfryEventTypeRegistry  *self,
   g_return_val_if_fail (description != NULL, FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
-  if (!check_name (name, error) || !check_description (description, error))
+  if (!check (name, description, error))
     return FALSE;
   if (g_strcmp0 (g_hash_table_lookup (self->descriptions, name), description) == 0)
     return TRUE;

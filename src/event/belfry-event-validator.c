@@ -9,10 +9,9 @@
 #include "belfry-event-type-registry-private.h"
 #include "belfry-json-scanner-private.h"
 
-#define SOURCE_MAX 100        /* characters */
-#define ID_MAX 200            /* characters */
-#define ESCAPED_CHARACTER 12  /* the most bytes of one character in a JSON string: two \uXXXX */
-#define TEXT_ROOM (ID_MAX * ESCAPED_CHARACTER)
+#define SOURCE_MAX 100  /* characters */
+#define ID_MAX 200      /* characters */
+#define TEXT_ROOM (ID_MAX * BELFRY_JSON_CHARACTER_MAX)
 
 #define SOURCE_PATTERN "^[A-Za-z0-9_.-]+$"
 
@@ -81,8 +80,8 @@ static const BelfryJsonName inner_members[N_INNER_MEMBERS] = {
 /* Room for decoded strings, where they lie in the text with escapes. */
 typedef struct
 {
-  char type[BELFRY_EVENT_TYPE_NAME_MAX * ESCAPED_CHARACTER];
-  char source[SOURCE_MAX * ESCAPED_CHARACTER];
+  char type[BELFRY_EVENT_TYPE_NAME_MAX * BELFRY_JSON_CHARACTER_MAX];
+  char source[SOURCE_MAX * BELFRY_JSON_CHARACTER_MAX];
   char session_id[TEXT_ROOM];
   char user_id[TEXT_ROOM];
   char user_tier[TEXT_ROOM];
@@ -108,7 +107,7 @@ take_text (const BelfryJsonValue *value, gsize max, char *room, const char **tex
   *text = value->text + 1;
   if (G_UNLIKELY (value->has_escapes))
     {
-      if (n_bytes > max * ESCAPED_CHARACTER)
+      if (n_bytes > max * BELFRY_JSON_CHARACTER_MAX)
         return FALSE;
       n_bytes = belfry_json_decode (*text, n_bytes, room);
       *text = room;

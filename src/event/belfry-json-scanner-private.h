@@ -65,6 +65,9 @@ typedef struct
 gboolean belfry_json_scan (const char *text, gsize length, const BelfryJsonWanted *wanted,
                            BelfryJsonValue *root);
 
+/* The most bytes of one character in a JSON string: two \uXXXX. */
+#define BELFRY_JSON_CHARACTER_MAX 12
+
 /* Between a scanned string's quotes. Decoding writes at most @length bytes, and no NUL behind
  * them. */
 gsize    belfry_json_decode (const char *text, gsize length, char *decoded);

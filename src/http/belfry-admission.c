@@ -84,6 +84,19 @@ belfry_admission_get_tally (BelfryAdmission *self)
   return &self->tally;
 }
 
+/* RFC 9110, section 11.4: one space or more behind the scheme. NULL when it is another scheme. */
+static const char *
+find_bearer (const char *authorization)
+{
+  static const char bearer[] = "bearer ";
+
+  if (authorization == NULL || g_ascii_strncasecmp (authorization, bearer, strlen (bearer)) != 0)
+    return NULL;
+
+  authorization += strlen (bearer);
+  return authorization + strspn (authorization, " ");
+}
+
 static BelfryGrant *
 find_key (BelfryAdmission *self,
           const char      *key)
@@ -97,12 +110,10 @@ find_grant (BelfryAdmission *self,
             BelfryRequest   *request,
             gboolean         query_too)
 {
-  static const char bearer[] = "bearer ";
-  const char *authorization = belfry_request_get_header (request, "Authorization");
   BelfryGrant *grant = find_key (self, belfry_request_get_header (request, "X-API-Key"));
 
-  if (grant == NULL && authorization != NULL && g_ascii_strncasecmp (authorization, bearer, strlen (bearer)) == 0)
-    grant = find_key (self, authorization + strlen (bearer));
+  if (grant == NULL)
+    grant = find_key (self, find_bearer (belfry_request_get_header (request, "Authorization")));
   if (grant == NULL && query_too)
     grant = find_key (self, belfry_request_get_query (request, "api_key"));
   if (grant == NULL && query_too)

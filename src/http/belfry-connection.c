@@ -21,6 +21,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -328,12 +329,24 @@ on_stream_closed (GObject      *source,
   (void) g_io_stream_close_finish (G_IO_STREAM (source), result, NULL);
 }
 
+/* TLS would say farewell from a thread that waits for as long as the peer does not read. */
+static void
+end_stuck_output (BelfryConnection *self)
+{
+  struct pollfd output = { .fd = self->fd, .events = POLLOUT };
+
+  if (self->tls_rest != NULL || poll (&output, 1, 0) <= 0)
+    (void) shutdown (self->fd, SHUT_RDWR);
+}
+
 void
 belfry_connection_close (BelfryConnection *self)
 {
   if (self->fd < 0)
     return;
 
+  if (self->tls_output != NULL)
+    end_stuck_output (self);
   if (self->owns_fd)
     (void) close (self->fd);
   g_clear_pointer (&self->seat, belfry_listener_seat_free);

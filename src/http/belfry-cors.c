@@ -100,7 +100,7 @@ BelfryCors *
 belfry_cors_new (const char * const  *origins,
                  GError             **error)
 {
-  g_autoptr(BelfryCors) self = g_new0 (BelfryCors, 1);
+  g_autoptr(BelfryCors) self = g_rc_box_new0 (BelfryCors);
   g_autoptr(GStrvBuilder) list = g_strv_builder_new ();
 
   for (gsize i = 0; origins != NULL && origins[i] != NULL; i++)
@@ -113,11 +113,22 @@ belfry_cors_new (const char * const  *origins,
   return g_steal_pointer (&self);
 }
 
-void
-belfry_cors_free (BelfryCors *self)
+BelfryCors *
+belfry_cors_ref (BelfryCors *self)
 {
-  g_strfreev (self->origins);
-  g_free (self);
+  return g_rc_box_acquire (self);
+}
+
+static void
+clear_cors (gpointer data)
+{
+  g_strfreev (((BelfryCors *) data)->origins);
+}
+
+void
+belfry_cors_unref (BelfryCors *self)
+{
+  g_rc_box_release_full (self, clear_cors);
 }
 
 const char *
@@ -178,6 +189,20 @@ belfry_cors_decorate (const BelfryCors   *self,
 
   soup_message_headers_replace (response, "Access-Control-Allow-Origin", allowed);
   soup_message_headers_replace (response, "Access-Control-Expose-Headers", EXPOSED_HEADERS);
+}
+
+void
+belfry_cors_append_lines (const BelfryCors *self,
+                          const char       *origin,
+                          GString          *head)
+{
+  const char *allowed = belfry_cors_find_allowed (self, origin);
+
+  if (belfry_cors_varies (self))
+    g_string_append (head, "Vary: Origin\r\n");
+  if (allowed != NULL)
+    g_string_append_printf (head, "Access-Control-Allow-Origin: %s\r\n"
+                            "Access-Control-Expose-Headers: " EXPOSED_HEADERS "\r\n", allowed);
 }
 
 gboolean

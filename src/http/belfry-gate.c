@@ -37,26 +37,39 @@ find_stream (SoupServerMessage *message)
   return belfry_http_stream_find (soup_server_message_get_remote_address (message));
 }
 
-/* libsoup collects a body also when the answer is known: when the request was not to its own taste, we have
- * not even seen it. */
+/* libsoup reads a body also when it has its answer: the request was not to its own taste, so that we have
+ * not even seen it. Nobody waits for the rest. */
+static void
+refuse_unseen (BelfryGate        *self,
+               SoupServerMessage *message)
+{
+  guint status = soup_server_message_get_status (message);
+  g_autoptr(GBytes) answer = NULL;
+  g_autoptr(GIOStream) cover = NULL;
+  g_autoptr(GIOStream) stream = NULL;
+
+  belfry_cors_decorate (belfry_server_get_cors (self->server), soup_server_message_get_request_headers (message),
+                        soup_server_message_get_response_headers (message));
+  answer = belfry_refusal_format (message, status, belfry_status_get_phrase (status));
+  cover = soup_server_message_steal_connection (message);
+  stream = belfry_http_stream_unwrap (cover);
+  belfry_answer_and_close (stream, answer, belfry_server_get_stopping (self->server));
+}
+
 static void
 on_body_chunk (SoupServerMessage *message,
                GBytes            *chunk,
                BelfryGate        *self)
 {
-  SoupMessageBody *body = soup_server_message_get_request_body (message);
   BelfryRequest *request = g_hash_table_lookup (self->early, message);
 
-  if ((guint64) body->length <= belfry_server_get_max_body_bytes (self->server))
-    return;
   if (request == NULL)
     {
-      g_autoptr(GIOStream) stream = soup_server_message_steal_connection (message);
-
-      if (stream != NULL)
-        g_io_stream_close_async (stream, G_PRIORITY_DEFAULT, NULL, NULL, NULL);
+      refuse_unseen (self, message);
       return;
     }
+  if (belfry_request_append_body (request, chunk, belfry_server_get_max_body_bytes (self->server)))
+    return;
 
   self->tally.too_large++;
   belfry_refuse_and_close (request, belfry_server_get_stopping (self->server), 413, "Request body too large");
@@ -80,7 +93,20 @@ on_request_started (SoupServer        *soup,
     soup_message_headers_append (soup_server_message_get_response_headers (message), "Vary", "Origin");
   soup_message_body_append (soup_server_message_get_response_body (message), SOUP_MEMORY_STATIC, bad_request,
                             strlen (bad_request));
+  /* One that is sent byte by byte would take a hundred times its length. */
+  soup_message_body_set_accumulate (soup_server_message_get_request_body (message), FALSE);
   g_signal_connect (message, "got-chunk", G_CALLBACK (on_body_chunk), self);
+}
+
+/* A client that asked whether to send its body, and was answered by libsoup itself, may send it nevertheless. What
+ * the guard lets through as a body libsoup would take for requests then. */
+static void
+end_unread (SoupServerMessage *message)
+{
+  SoupMessageHeaders *headers = soup_server_message_get_request_headers (message);
+
+  if (soup_message_headers_get_expectations (headers) != 0)
+    soup_message_headers_replace (headers, "Connection", "close");
 }
 
 static void
@@ -95,6 +121,8 @@ on_request_gone (SoupServer        *soup,
   g_hash_table_remove (self->early, message);
   if (g_hash_table_remove (self->in_work, message))
     belfry_server_request_done (self->server);
+  else
+    end_unread (message);
 }
 
 /* FALSE when the request got its answer here. */
@@ -292,6 +320,27 @@ on_headers (SoupServer        *soup,
     g_hash_table_insert (self->early, message, g_steal_pointer (&request));
 }
 
+/* Behind "100 Continue" libsoup forgets the headers of the answer. */
+static void
+restore_headers (BelfryGate        *self,
+                 SoupServerMessage *message)
+{
+  SoupMessageHeaders *request = soup_server_message_get_request_headers (message);
+  SoupMessageHeaders *response = soup_server_message_get_response_headers (message);
+  g_autoptr(GDateTime) now = NULL;
+  g_autofree char *date = NULL;
+
+  if ((soup_message_headers_get_expectations (request) & SOUP_EXPECTATION_CONTINUE) == 0)
+    return;
+
+  now = g_date_time_new_now_utc ();
+  date = soup_date_time_to_string (now, SOUP_DATE_HTTP);
+  soup_message_headers_replace (response, "Date", date);
+  if (belfry_cors_varies (belfry_server_get_cors (self->server)))
+    soup_message_headers_replace (response, "Vary", "Origin");
+  belfry_cors_decorate (belfry_server_get_cors (self->server), request, response);
+}
+
 static void
 on_body (SoupServer        *soup,
          SoupServerMessage *message,
@@ -307,7 +356,8 @@ on_body (SoupServer        *soup,
     return;
 
   g_hash_table_add (self->in_work, message);
-  belfry_request_take_body (request);
+  restore_headers (self, message);
+  belfry_request_end_body (request);
   route = belfry_request_get_route (request);
   route->func (self->server, request, route->user_data);
   if (!belfry_request_is_answered (request))
@@ -414,6 +464,7 @@ belfry_gate_take_connection (BelfryGate     *self,
                                                         belfry_server_get_stopping (self->server));
   g_autoptr(GError) error = NULL;
 
+  belfry_http_stream_set_cors (BELFRY_HTTP_STREAM (cover), belfry_server_get_cors (self->server));
   belfry_http_stream_attach (BELFRY_HTTP_STREAM (cover), remote);
   if (!soup_server_accept_iostream (self->soup, cover, local, remote, &error))
     g_debug ("Could not take a connection: %s", error->message);

@@ -4,6 +4,7 @@
 
 #include "belfry-http-clock-private.h"
 #include "belfry-http-poller-private.h"
+#include "belfry-request-guard-private.h"
 
 G_BEGIN_DECLS
 
@@ -13,8 +14,8 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE (BelfryHttpInput, belfry_http_input, BELFRY, HTTP_INPUT, GFilterInputStream)
 
 /* Everything before was answered, libsoup waits for more, and what comes is refused with this status. The
- * connection below is the callee's; libsoup will let go of its own. */
-typedef void (*BelfryHttpRefuseFunc) (gpointer user_data, guint status);
+ * connection below is the callee's; libsoup will let go of its own. The guard knows what came of the request. */
+typedef void (*BelfryHttpRefuseFunc) (gpointer user_data, guint status, const BelfryRequestGuard *guard);
 
 GInputStream *belfry_http_input_new           (GInputStream *base, BelfryHttpWatch *watch, BelfryHttpClock *clock,
                                                BelfryHttpRefuseFunc func, gpointer user_data);
@@ -22,6 +23,8 @@ void          belfry_http_input_begin_request (BelfryHttpInput *self);
 void          belfry_http_input_end_request   (BelfryHttpInput *self);
 /* From here on it is not libsoup that reads, and not requests that come: everything goes through. */
 void          belfry_http_input_release       (BelfryHttpInput *self);
+/* Something of a request is on its way that libsoup has not been given. */
+gboolean      belfry_http_input_awaits_more   (BelfryHttpInput *self);
 /* Nobody is there any more to tell. */
 void          belfry_http_input_disconnect    (BelfryHttpInput *self);
 

@@ -4,11 +4,11 @@
 
 #include <string.h>
 
-#include "belfry-request-guard-private.h"
-
 /* Between the connection and libsoup stands the guard: what it lets through is read on, and what it refuses
  * is answered once libsoup asks for more, which means that all before is answered. The clock sees to it that
- * a request that was begun comes to its end; a limit that is over is a refusal too.
+ * a request that was begun comes to its end; a limit that is over is a refusal too. As libsoup reads for as
+ * long as there is something, it is told from time to time that there is nothing, and comes again in the
+ * next turn of the main loop: the other connections have theirs in between.
  *
  * libsoup 3.2 has a gap: when a client closes a connection that rests between two requests, the message
  * that waits there ends without anybody being told, and the connection, its descriptor and its memory stay
@@ -20,6 +20,8 @@ static const char no_request[] = "!\n";
 
 /* In place of the status of a refusal. */
 #define END_QUIETLY 1
+
+#define MAX_TURN_BYTES 65536
 
 struct _BelfryHttpInput
 {
@@ -33,6 +35,7 @@ struct _BelfryHttpInput
   gpointer             user_data;
   GByteArray          *held;       /* owned; what came behind a request that wants to leave HTTP, or NULL */
   guint64              n_answered;
+  gsize                n_in_turn;  /* bytes read since somebody last waited for more */
   gint64               body_usec;  /* when the body at hand began; 0 when there is none */
   guint64              body_of;    /* n_ended of the guard then */
   guint                ending;     /* 0, END_QUIETLY, or the status of a refusal that is due */
@@ -78,6 +81,7 @@ belfry_http_input_create_source (GPollableInputStream *input,
   BelfryHttpInput *self = BELFRY_HTTP_INPUT (input);
   GSource *source, *base;
 
+  self->n_in_turn = 0;
   if (has_news (self))
     self->watch->is_readable = TRUE;
   /* libsoup's own covers use it as a child source, whose callback sees no stream. */
@@ -151,7 +155,7 @@ refuse (BelfryHttpInput  *self,
 
   self->ending = 0;
   if (status != END_QUIETLY && self->func != NULL)
-    self->func (self->user_data, status);
+    self->func (self->user_data, status, &self->guard);
 
   return end_connection (self, buffer, count, error);
 }
@@ -270,6 +274,7 @@ read_guarded (BelfryHttpInput  *self,
       if (n <= 0)
         break;
 
+      self->n_in_turn += n;
       n = guard_bytes (self, buffer, n);
       if (n == 0 && self->ending != 0)
         return refuse (self, buffer, count, error);
@@ -279,6 +284,16 @@ read_guarded (BelfryHttpInput  *self,
   if (local_error != NULL)
     g_propagate_error (error, g_steal_pointer (&local_error));
   return n;
+}
+
+/* The source that is waited with is ready at once. */
+static gssize
+end_turn (BelfryHttpInput  *self,
+          GError          **error)
+{
+  wake (self);
+  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK, "Others have their turn");
+  return -1;
 }
 
 static gssize
@@ -295,6 +310,8 @@ belfry_http_input_read_nonblocking (GPollableInputStream  *input,
     return refuse (self, buffer, count, error);
   if (self->is_over)
     return end_connection (self, buffer, count, error);
+  if (self->n_in_turn >= MAX_TURN_BYTES)
+    return end_turn (self, error);
 
   return read_guarded (self, buffer, count, error);
 }
@@ -384,6 +401,12 @@ belfry_http_input_release (BelfryHttpInput *self)
   self->is_released = TRUE;
   belfry_http_clock_stop (self->clock, &self->timer);
   belfry_request_guard_clear (&self->guard);
+}
+
+gboolean
+belfry_http_input_awaits_more (BelfryHttpInput *self)
+{
+  return !self->is_released && !self->is_over && !belfry_request_guard_rests (&self->guard);
 }
 
 void

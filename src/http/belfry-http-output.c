@@ -11,6 +11,8 @@
 
 #define HTTP_START    "HTTP/1."
 #define STATUS_OFFSET (sizeof "HTTP/1.1 " - 1)
+#define CONTINUE      "100 "
+#define OLD_CONTINUE  "HTTP/1.0 100 "
 
 typedef enum
 {
@@ -145,13 +147,17 @@ take_head (BelfryHttpOutput *self,
   gsize first_line = end != NULL ? end + 1 - text : 0;
   GBytes *lines = self->own_lines != NULL ? self->own_lines : self->lines;
 
-  if (first_line <= STATUS_OFFSET || memcmp (text, HTTP_START, strlen (HTTP_START)) != 0)
+  if (first_line <= STATUS_OFFSET + strlen (CONTINUE) || memcmp (text, HTTP_START, strlen (HTTP_START)) != 0)
     return FALSE;
 
   g_byte_array_append (self->head, (const guint8 *) text, first_line);
   g_byte_array_append (self->head, g_bytes_get_data (lines, NULL), g_bytes_get_size (lines));
-  g_byte_array_append (self->head, (const guint8 *) text + first_line, length - first_line);
   self->is_informational = text[STATUS_OFFSET] == '1';
+  /* What libsoup has among the headers is the answer's that is still to come. */
+  if (self->is_informational && memcmp (text + STATUS_OFFSET, CONTINUE, strlen (CONTINUE)) == 0)
+    g_byte_array_append (self->head, (const guint8 *) "\r\n", strlen ("\r\n"));
+  else
+    g_byte_array_append (self->head, (const guint8 *) text + first_line, length - first_line);
   self->state = self->expects_body && !self->is_informational ? HEAD_KEPT : HEAD_WRITING;
   return TRUE;
 }
@@ -200,6 +206,9 @@ belfry_http_output_write_nonblocking (GPollableOutputStream  *output,
   switch (self->state)
     {
     case HEAD_EXPECTED:
+      /* HTTP/1.0 does not know of it (RFC 9110, section 10.1.1), but libsoup does not mind. */
+      if (count > strlen (OLD_CONTINUE) && memcmp (buffer, OLD_CONTINUE, strlen (OLD_CONTINUE)) == 0)
+        return count;
       if (!take_head (self, buffer, count))
         break;
       return self->state == HEAD_KEPT ? (gssize) count : write_head (self, count, error);

@@ -2,6 +2,7 @@
  * Copyright 2026 The Belfry authors */
 #pragma once
 
+#include "belfry-cors-private.h"
 #include "belfry-http-clock-private.h"
 #include "belfry-http-poller-private.h"
 
@@ -16,6 +17,8 @@ G_DECLARE_FINAL_TYPE (BelfryHttpStream, belfry_http_stream, BELFRY, HTTP_STREAM,
 /* lines: what every response has among its headers. stopping: may be NULL. */
 GIOStream  *belfry_http_stream_new      (GIOStream *base, BelfryHttpPoller *poller, BelfryHttpClock *clock,
                                          GBytes *lines, GCancellable *stopping);
+/* For what is refused before it is a request. */
+void        belfry_http_stream_set_cors (BelfryHttpStream *self, BelfryCors *cors);
 /* Between two requests the end of the connection has to be told to libsoup in a way of its own. */
 void        belfry_http_stream_begin_request (BelfryHttpStream *self);
 void        belfry_http_stream_end_request   (BelfryHttpStream *self);

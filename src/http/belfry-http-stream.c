@@ -18,6 +18,7 @@ struct _BelfryHttpStream
   BelfryHttpWatch *watch;   /* owned reference; NULL: the connection is polled by itself */
   BelfryHttpClock *clock;   /* owned reference; NULL for one that was unwrapped */
   GBytes          *lines;   /* owned; what every response has among its headers, or NULL */
+  BelfryCors      *cors;    /* owned reference, or NULL */
   GCancellable    *stopping;  /* owned, or NULL */
   GIOStream       *taken;   /* owned; keeps alive and closes what input reads from, or NULL */
   gboolean         is_refused;  /* base is on its way to its end, without libsoup */
@@ -52,6 +53,30 @@ belfry_http_stream_get_output_stream (GIOStream *stream)
   return BELFRY_HTTP_STREAM (stream)->output;
 }
 
+/* The connection below goes to its end in its own time. Closed while more is on its way, a socket would be
+ * reset, and the answer that the peer has not read yet be lost. */
+static void
+leave_base (BelfryHttpStream *self,
+            GBytes           *answer)
+{
+  stop_watching (self);
+  self->is_refused = TRUE;
+  belfry_answer_and_close (self->base, answer, self->stopping);
+}
+
+static gboolean
+linger (BelfryHttpStream *self)
+{
+  g_autoptr(GBytes) nothing = NULL;
+
+  if (self->clock == NULL || !belfry_http_input_awaits_more (BELFRY_HTTP_INPUT (self->input)))
+    return FALSE;
+
+  nothing = g_bytes_new_static ("", 0);
+  leave_base (self, nothing);
+  return TRUE;
+}
+
 static gboolean
 belfry_http_stream_close (GIOStream     *stream,
                           GCancellable  *cancellable,
@@ -60,7 +85,7 @@ belfry_http_stream_close (GIOStream     *stream,
   BelfryHttpStream *self = BELFRY_HTTP_STREAM (stream);
 
   /* Dropping the last reference closes the connection below in its own time. */
-  if (self->base == NULL || self->is_refused)
+  if (self->base == NULL || self->is_refused || linger (self))
     return TRUE;
 
   stop_watching (self);
@@ -91,7 +116,7 @@ belfry_http_stream_close_async (GIOStream           *stream,
   GTask *task = g_task_new (stream, cancellable, callback, user_data);
 
   g_task_set_source_tag (task, belfry_http_stream_close_async);
-  if (BELFRY_HTTP_STREAM (stream)->is_refused)
+  if (BELFRY_HTTP_STREAM (stream)->is_refused || linger (BELFRY_HTTP_STREAM (stream)))
     {
       g_task_return_boolean (task, TRUE);
       g_object_unref (task);
@@ -137,6 +162,7 @@ belfry_http_stream_finalize (GObject *object)
     belfry_http_input_disconnect (BELFRY_HTTP_INPUT (self->input));
   g_clear_pointer (&self->clock, belfry_http_clock_unref);
   g_clear_pointer (&self->lines, g_bytes_unref);
+  g_clear_pointer (&self->cors, belfry_cors_unref);
   g_clear_object (&self->stopping);
   g_clear_object (&self->input);
   g_clear_object (&self->output);
@@ -214,8 +240,9 @@ count_refusal (BelfryHttpStream *self,
 
 /* libsoup finds its connection gone; the client gets its answer from here. */
 static void
-on_refused (gpointer user_data,
-            guint    status)
+on_refused (gpointer                  user_data,
+            guint                     status,
+            const BelfryRequestGuard *guard)
 {
   BelfryHttpStream *self = user_data;
   const char *phrase = belfry_status_get_phrase (status);
@@ -224,15 +251,16 @@ on_refused (gpointer user_data,
 
   g_string_append_printf (text, "HTTP/1.1 %u %s\r\n", status, phrase);
   g_string_append_len (text, g_bytes_get_data (self->lines, NULL), g_bytes_get_size (self->lines));
+  if (self->cors != NULL)
+    belfry_cors_append_lines (self->cors, belfry_request_guard_get_origin (guard), text);
   g_string_append_printf (text, "Content-Type: application/json\r\nContent-Length: %" G_GSIZE_FORMAT "\r\n"
-                          "Connection: close\r\n\r\n{\"detail\": \"%s\"}",
-                          strlen ("{\"detail\": \"\"}") + strlen (phrase), phrase);
+                          "Connection: close\r\n\r\n", strlen ("{\"detail\": \"\"}") + strlen (phrase));
+  if (!belfry_request_guard_is_head_method (guard))
+    g_string_append_printf (text, "{\"detail\": \"%s\"}", phrase);
   answer = g_string_free_to_bytes (g_steal_pointer (&text));
 
   count_refusal (self, status);
-  stop_watching (self);
-  self->is_refused = TRUE;
-  belfry_answer_and_close (self->base, answer, self->stopping);
+  leave_base (self, answer);
 }
 
 GIOStream *
@@ -253,6 +281,14 @@ belfry_http_stream_new (GIOStream        *base,
   self->input = belfry_http_input_new (g_io_stream_get_input_stream (base), self->watch, clock, on_refused, self);
   self->output = belfry_http_output_new (g_io_stream_get_output_stream (base), lines, self->watch, clock, fd);
   return G_IO_STREAM (self);
+}
+
+void
+belfry_http_stream_set_cors (BelfryHttpStream *self,
+                             BelfryCors       *cors)
+{
+  g_clear_pointer (&self->cors, belfry_cors_unref);
+  self->cors = belfry_cors_ref (cors);
 }
 
 void

@@ -7,6 +7,9 @@
 
 G_BEGIN_DECLS
 
+/* The key that is no one's of a file. */
+#define BELFRY_KEY_MAIN_NAME "API_KEY"
+
 /* Reads a file of keys: a table of BelfryKeyHash (owned) -> BelfryGrant (owned). NULL when anything in it is
  * wrong: the error names file, group and what is allowed, in one line. */
 GHashTable *belfry_key_file_load  (const char *path, GError **error);

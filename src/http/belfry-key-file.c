@@ -9,6 +9,7 @@
 #define MAX_KEYS       10000
 #define MAX_NAME       100
 
+#define FILE_ALLOWED  "a key file that can be read"
 #define HASH_ALLOWED  "what belfryctl hash-key prints"
 #define SCOPE_ALLOWED "publish query admin filters collect subscribe, separated by spaces"
 #define RATE_ALLOWED  BELFRY_RATE_ALLOWED ", for all classes, or CLASS=RATE separated by spaces"
@@ -175,6 +176,12 @@ parse_group (GKeyFile       *file,
       set_bad_value ("name", group, "at most 100 bytes", error);
       return NULL;
     }
+  /* What is counted and remembered under the name would be that of the setting. */
+  if (strcmp (group, BELFRY_KEY_MAIN_NAME) == 0)
+    {
+      set_bad_value ("name", group, "any other; this one means the key of the setting", error);
+      return NULL;
+    }
   if (!check_names (file, group, error))
     return NULL;
   if (hash_text == NULL || !belfry_key_hash_parse (hash, g_strstrip (hash_text)))
@@ -237,6 +244,7 @@ load_groups (const char  *path,
 {
   g_autoptr(GHashTable) keys = belfry_key_file_new_empty ();
   g_autoptr(GKeyFile) file = g_key_file_new ();
+  g_autoptr(GError) local_error = NULL;
   g_auto(GStrv) groups = NULL;
   struct stat about;
   gsize n_groups;
@@ -246,8 +254,11 @@ load_groups (const char  *path,
       g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "The file is too long; allowed: 4 MiB");
       return NULL;
     }
-  if (!g_key_file_load_from_file (file, path, G_KEY_FILE_NONE, error))
-    return NULL;
+  if (!g_key_file_load_from_file (file, path, G_KEY_FILE_NONE, &local_error))
+    {
+      g_set_error (error, local_error->domain, local_error->code, "%s; allowed: " FILE_ALLOWED, local_error->message);
+      return NULL;
+    }
 
   groups = g_key_file_get_groups (file, &n_groups);
   if (n_groups > MAX_KEYS)

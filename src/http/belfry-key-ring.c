@@ -9,8 +9,6 @@
 /* A key that is sent is hashed, and the hash is looked up: how long that takes tells nothing about the keys
  * there are, because nobody can choose what a hash begins with, and hashes are compared to their end. */
 
-#define MAIN_NAME "API_KEY"
-
 /* Valid keys that came lately, as they came: comparing is cheaper than hashing. */
 #define N_RECENT 16
 
@@ -82,7 +80,7 @@ belfry_key_ring_set_main (BelfryKeyRing *self,
   if (self->main != NULL)
     revoke_grant (self->main);
   g_clear_pointer (&self->main, belfry_grant_unref);
-  self->main = belfry_grant_new (MAIN_NAME, BELFRY_SCOPE_ADMIN);
+  self->main = belfry_grant_new (BELFRY_KEY_MAIN_NAME, BELFRY_SCOPE_ADMIN);
   self->main_hash = hash;
 }
 

@@ -17,6 +17,8 @@ typedef struct _BelfryListenerSeat BelfryListenerSeat;
 /* NULL for a connection that does not come from a listener, or whose seat is taken. */
 BelfryListenerSeat *belfry_listener_seat_take_over (GIOStream *connection);
 void                belfry_listener_seat_free      (BelfryListenerSeat *seat);
+/* Goes with the connection from here on. */
+void                belfry_listener_seat_give      (BelfryListenerSeat *seat, GIOStream *connection);
 
 /* stream: ready for HTTP (after the TLS handshake, where there is one). */
 typedef void (*BelfryListenerFunc) (GIOStream *stream, GSocketAddress *local, GSocketAddress *remote,

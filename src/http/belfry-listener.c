@@ -4,24 +4,32 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <gio/gunixsocketaddress.h>
 #include <glib-unix.h>
+
+#include "belfry-lobby-private.h"
+#include "belfry-tls-door-private.h"
 
 /* An accept loop of our own. libsoup's has a backlog of 10 and, once accept() fails (no descriptor left, a
  * client that went away in the queue), never accepts again. Here a spare descriptor is kept: when there is
  * no other left it is given up for long enough to take the connection and close it, so that the client
  * learns of it and the queue does not stand still.
  *
- * With TLS the handshake comes first, and has its time; HTTP begins behind it. */
+ * Whoever was accepted waits in the lobby until there is something to read, and with TLS at the door for the
+ * handshake. HTTP begins behind that. */
 
 #define BACKLOG        4096
 #define ACCEPTS_A_TURN 64
 #define PAUSE_MSEC     100
+
+/* What many connections leave behind in the heap lies between what stays, and does not go back by itself. */
+#define TRIM_CONNECTIONS  1000
+#define TRIM_SECONDS      2
 
 /* Lives as long as a connection does, also when the listener is gone. A connection holds one reference, its
  * seat. */
@@ -35,36 +43,25 @@ typedef BelfryListenerSeat Census;
 
 struct _BelfryListener
 {
-  GTlsCertificate   *certificate;  /* owned; NULL: plain */
+  gboolean           is_tls;
+  BelfryLobby       *lobby;        /* owned; NULL once stopped */
+  BelfryTlsDoor     *door;         /* owned; NULL when plain, or stopped */
   BelfryListenerFunc func;
   gpointer           user_data;
   GMainContext      *context;      /* owned; home */
   GPtrArray         *sockets;      /* owned; GSocket, listening */
   GPtrArray         *watches;      /* owned; GSource */
   GSource           *pause;        /* owned; while accepting rests, else NULL */
-  GCancellable      *stopping;     /* owned */
+  GSource           *trim;         /* owned; while many are open, else NULL */
   BelfryHttpClock   *clock;        /* owned reference */
   Census            *census;       /* owned reference */
+  guint              most_open;    /* since the heap was last trimmed */
   guint              max_open;     /* 0: no limit */
   int                spare;        /* descriptor, or -1 */
   guint64            accepted;
   guint64            refused;
   guint64            over_limit;
 };
-
-/* One TLS handshake under way. It holds nothing of the listener but a copy of whom to tell; stopping ends
- * it first. */
-typedef struct
-{
-  BelfryHttpTimer  timer;
-  BelfryHttpClock *clock;    /* owned reference */
-  BelfryListener *listener;  /* borrowed; valid unless stopping was cancelled */
-  GSocketAddress *local;     /* owned */
-  GSocketAddress *remote;    /* owned */
-  GCancellable   *stopping;  /* owned */
-  GCancellable   *deadline;  /* owned; cancelled by stopping or by time */
-  gulong          stopping_id;
-} Handshake;
 
 static void watch_sockets (BelfryListener *self);
 
@@ -90,14 +87,42 @@ belfry_listener_seat_take_over (GIOStream *connection)
   return g_object_steal_qdata (G_OBJECT (connection), seat_quark ());
 }
 
-static void
-give_seat (BelfryListener *self,
-           GIOStream      *connection)
+void
+belfry_listener_seat_give (BelfryListenerSeat *seat,
+                           GIOStream          *connection)
+{
+  g_object_set_qdata_full (G_OBJECT (connection), seat_quark (), seat, (GDestroyNotify) belfry_listener_seat_free);
+}
+
+static BelfryListenerSeat *
+take_seat (BelfryListener *self)
 {
   g_atomic_int_inc (&self->census->n_open);
   g_atomic_ref_count_inc (&self->census->refs);
-  g_object_set_qdata_full (G_OBJECT (connection), seat_quark (), self->census,
-                           (GDestroyNotify) belfry_listener_seat_free);
+  return self->census;
+}
+
+/* --- on the way in --- */
+
+static void
+on_caller (BelfryCaller *caller,
+           gpointer      user_data)
+{
+  BelfryListener *self = user_data;
+  g_autoptr(GIOStream) connection = NULL;
+  g_autoptr(GSocketAddress) local = NULL;
+  g_autoptr(GSocketAddress) remote = NULL;
+
+  if (self->door != NULL)
+    {
+      belfry_tls_door_take (self->door, caller);
+      return;
+    }
+
+  connection = belfry_caller_make_connection (caller, &local, &remote);
+  belfry_caller_free (caller);
+  if (connection != NULL)
+    self->func (connection, local, remote, self->user_data);
 }
 
 BelfryListener *
@@ -108,14 +133,16 @@ belfry_listener_new (GTlsCertificate    *certificate,
 {
   BelfryListener *self = g_new0 (BelfryListener, 1);
 
-  self->certificate = certificate != NULL ? g_object_ref (certificate) : NULL;
+  self->is_tls = certificate != NULL;
+  if (self->is_tls)
+    self->door = belfry_tls_door_new (certificate, clock, func, user_data);
+  self->lobby = belfry_lobby_new (clock, self->is_tls, on_caller, self);
   self->clock = belfry_http_clock_ref (clock);
   self->func = func;
   self->user_data = user_data;
   self->context = g_main_context_ref_thread_default ();
   self->sockets = g_ptr_array_new_with_free_func (g_object_unref);
   self->watches = g_ptr_array_new ();
-  self->stopping = g_cancellable_new ();
   self->census = g_new0 (Census, 1);
   g_atomic_ref_count_init (&self->census->refs);
   self->spare = -1;
@@ -127,9 +154,10 @@ void
 belfry_listener_set_certificate (BelfryListener  *self,
                                  GTlsCertificate *certificate)
 {
-  g_assert (self->certificate != NULL && certificate != NULL);
+  g_assert (self->is_tls && certificate != NULL);
 
-  g_set_object (&self->certificate, certificate);
+  if (self->door != NULL)
+    belfry_tls_door_set_certificate (self->door, certificate);
 }
 
 static void
@@ -145,28 +173,43 @@ unwatch_sockets (BelfryListener *self)
   g_ptr_array_set_size (self->watches, 0);
 }
 
-void
-belfry_listener_stop (BelfryListener *self)
+static void
+clear_source (GSource **source)
 {
-  g_cancellable_cancel (self->stopping);
+  if (*source != NULL)
+    g_source_destroy (*source);
+  g_clear_pointer (source, g_source_unref);
+}
+
+static void
+end (BelfryListener *self)
+{
   unwatch_sockets (self);
-  if (self->pause != NULL)
-    g_source_destroy (self->pause);
-  g_clear_pointer (&self->pause, g_source_unref);
+  clear_source (&self->pause);
+  clear_source (&self->trim);
   for (guint i = 0; i < self->sockets->len; i++)
     g_socket_close (g_ptr_array_index (self->sockets, i), NULL);
   g_ptr_array_set_size (self->sockets, 0);
+  g_clear_pointer (&self->lobby, belfry_lobby_free);
+  g_clear_pointer (&self->door, belfry_tls_door_close);
   if (self->spare >= 0)
     close (self->spare);
   self->spare = -1;
 }
 
 void
+belfry_listener_stop (BelfryListener *self)
+{
+  /* A request that is here already still gets its answer. */
+  if (self->lobby != NULL && !self->is_tls)
+    belfry_lobby_flush (self->lobby);
+  end (self);
+}
+
+void
 belfry_listener_free (BelfryListener *self)
 {
-  belfry_listener_stop (self);
-  g_clear_object (&self->certificate);
-  g_clear_object (&self->stopping);
+  end (self);
   g_clear_pointer (&self->sockets, g_ptr_array_unref);
   g_clear_pointer (&self->watches, g_ptr_array_unref);
   g_clear_pointer (&self->context, g_main_context_unref);
@@ -175,82 +218,45 @@ belfry_listener_free (BelfryListener *self)
   g_free (self);
 }
 
-static void
-free_handshake (Handshake *handshake)
+/* --- memory --- */
+
+static gboolean
+on_trim (gpointer user_data)
 {
-  g_cancellable_disconnect (handshake->stopping, handshake->stopping_id);
-  belfry_http_clock_stop (handshake->clock, &handshake->timer);
-  belfry_http_clock_unref (handshake->clock);
-  g_object_unref (handshake->stopping);
-  g_object_unref (handshake->deadline);
-  g_object_unref (handshake->local);
-  g_object_unref (handshake->remote);
-  g_free (handshake);
+  BelfryListener *self = user_data;
+  guint n_open = belfry_listener_get_n_open (self);
+
+  self->most_open = MAX (self->most_open, n_open);
+  if (self->most_open - n_open >= TRIM_CONNECTIONS)
+    {
+#ifdef __GLIBC__
+      malloc_trim (0);
+#endif
+      self->most_open = n_open;
+    }
+  if (n_open >= TRIM_CONNECTIONS)
+    return G_SOURCE_CONTINUE;
+
+  g_clear_pointer (&self->trim, g_source_unref);
+  self->most_open = 0;
+  return G_SOURCE_REMOVE;
 }
 
 static void
-handshake_cb (GObject      *source,
-              GAsyncResult *result,
-              gpointer      user_data)
+watch_heap (BelfryListener *self,
+            guint           n_open)
 {
-  Handshake *handshake = user_data;
-  GIOStream *stream = G_IO_STREAM (source);
-
-  /* Why a peer's handshake failed is the peer's affair: it sees the connection close. */
-  if (!g_tls_connection_handshake_finish (G_TLS_CONNECTION (source), result, NULL)
-      || g_cancellable_is_cancelled (handshake->stopping))
-    g_io_stream_close_async (stream, G_PRIORITY_DEFAULT, NULL, NULL, NULL);
-  else
-    handshake->listener->func (stream, handshake->local, handshake->remote, handshake->listener->user_data);
-
-  free_handshake (handshake);
-}
-
-static void
-on_stopping (GCancellable *stopping,
-             GCancellable *deadline)
-{
-  g_cancellable_cancel (deadline);
-}
-
-static void
-on_handshake_expired (BelfryHttpTimer *timer)
-{
-  Handshake *handshake = (Handshake *) ((char *) timer - G_STRUCT_OFFSET (Handshake, timer));
-
-  g_cancellable_cancel (handshake->deadline);
-}
-
-static void
-start_handshake (BelfryListener *self,
-                 GIOStream      *connection,
-                 GSocketAddress *local,
-                 GSocketAddress *remote)
-{
-  static const char * const protocols[] = { "http/1.1", NULL };
-  g_autoptr(GIOStream) tls = g_tls_server_connection_new (connection, self->certificate, NULL);
-  Handshake *handshake;
-
-  if (tls == NULL)
+  self->most_open = MAX (self->most_open, n_open);
+  if (self->trim != NULL || n_open < TRIM_CONNECTIONS)
     return;
 
-  g_tls_connection_set_require_close_notify (G_TLS_CONNECTION (tls), FALSE);
-  g_tls_connection_set_advertised_protocols (G_TLS_CONNECTION (tls), protocols);
-
-  handshake = g_new0 (Handshake, 1);
-  handshake->listener = self;
-  handshake->local = g_object_ref (local);
-  handshake->remote = g_object_ref (remote);
-  handshake->stopping = g_object_ref (self->stopping);
-  handshake->deadline = g_cancellable_new ();
-  handshake->stopping_id = g_cancellable_connect (self->stopping, G_CALLBACK (on_stopping), handshake->deadline,
-                                                  NULL);
-  handshake->clock = belfry_http_clock_ref (self->clock);
-  handshake->timer.expired = on_handshake_expired;
-  belfry_http_clock_start (self->clock, &handshake->timer, BELFRY_HTTP_PHASE_HANDSHAKE);
-  g_tls_connection_handshake_async (G_TLS_CONNECTION (tls), G_PRIORITY_DEFAULT, handshake->deadline,
-                                    handshake_cb, handshake);
+  self->trim = g_timeout_source_new_seconds (TRIM_SECONDS);
+  g_source_set_static_name (self->trim, "belfry heap");
+  g_source_set_callback (self->trim, on_trim, self, NULL);
+  g_source_attach (self->trim, self->context);
 }
+
+/* --- accepting --- */
 
 /* FALSE when all places are taken by somebody who is not idle. */
 static gboolean
@@ -266,10 +272,6 @@ take_connection (BelfryListener          *self,
                  struct sockaddr_storage *address,
                  socklen_t                address_length)
 {
-  g_autoptr(GSocket) socket = NULL;
-  g_autoptr(GSocketConnection) connection = NULL;
-  g_autoptr(GSocketAddress) local = NULL;
-  g_autoptr(GSocketAddress) remote = NULL;
   int on = 1;
 
   if (!has_room (self))
@@ -280,24 +282,9 @@ take_connection (BelfryListener          *self,
     }
 
   setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  socket = g_socket_new_from_fd (fd, NULL);
-  if (socket == NULL)
-    {
-      close (fd);
-      return;
-    }
-  connection = g_socket_connection_factory_create_connection (socket);
-  local = g_socket_get_local_address (socket, NULL);
-  remote = g_socket_address_new_from_native (address, address_length);
-  if (local == NULL || remote == NULL)
-    return;
-
   self->accepted++;
-  give_seat (self, G_IO_STREAM (connection));
-  if (self->certificate != NULL)
-    start_handshake (self, G_IO_STREAM (connection), local, remote);
-  else
-    self->func (G_IO_STREAM (connection), local, remote, self->user_data);
+  belfry_lobby_take (self->lobby, fd, address, address_length, take_seat (self));
+  watch_heap (self, belfry_listener_get_n_open (self));
 }
 
 static gboolean
@@ -359,7 +346,7 @@ on_connections (int          listening,
 {
   BelfryListener *self = user_data;
 
-  for (guint i = 0; i < ACCEPTS_A_TURN && !g_cancellable_is_cancelled (self->stopping); i++)
+  for (guint i = 0; i < ACCEPTS_A_TURN && self->lobby != NULL; i++)
     {
       struct sockaddr_storage address;
       socklen_t length = sizeof address;
@@ -516,7 +503,7 @@ belfry_listener_list_uris (BelfryListener *self)
       GInetAddress *inet = g_inet_socket_address_get_address (place);
       gboolean is_ipv6 = g_inet_address_get_family (inet) == G_SOCKET_FAMILY_IPV6;
       g_autofree char *text = g_inet_address_to_string (inet);
-      g_autofree char *uri = g_strdup_printf ("%s://%s%s%s:%u", self->certificate != NULL ? "https" : "http",
+      g_autofree char *uri = g_strdup_printf ("%s://%s%s%s:%u", self->is_tls ? "https" : "http",
                                               is_ipv6 ? "[" : "", text, is_ipv6 ? "]" : "",
                                               (guint) g_inet_socket_address_get_port (place));
 

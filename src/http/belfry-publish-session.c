@@ -188,6 +188,7 @@ static void
 belfry_publish_session_class_init (BelfryPublishSessionClass *klass)
 {
   G_OBJECT_CLASS (klass)->finalize = belfry_publish_session_finalize;
+  klass->parent_class.parent_class.path = "/ws/publish";
   klass->parent_class.text = belfry_publish_session_text;
   klass->parent_class.binary = belfry_publish_session_binary;
   klass->parent_class.too_large = belfry_publish_session_too_large;

@@ -8,6 +8,10 @@ G_BEGIN_DECLS
 
 const char *belfry_status_get_phrase (guint status);
 
+/* The text of head and body as the wire wants it, for a connection that was taken: Content-Length and "Connection:
+ * close" included. The security headers are added by the cover of the connection. */
+GBytes *belfry_refusal_format (SoupServerMessage *message, guint status, const char *detail);
+
 /* Sends what is ready for the wire and ends the connection in the manner told below. */
 void belfry_answer_and_close (GIOStream *stream, GBytes *answer, GCancellable *cancellable);
 

@@ -25,6 +25,38 @@ belfry_status_get_phrase (guint status)
     }
 }
 
+/* What belongs to the body and to the connection is said anew. */
+static void
+append_header_line (const char *name,
+                    const char *value,
+                    gpointer    user_data)
+{
+  if (g_ascii_strncasecmp (name, "content-", strlen ("content-")) != 0
+      || g_ascii_strcasecmp (name, "Content-Security-Policy") == 0)
+    g_string_append_printf (user_data, "%s: %s\r\n", name, value);
+}
+
+GBytes *
+belfry_refusal_format (SoupServerMessage *message,
+                       guint              status,
+                       const char        *detail)
+{
+  g_autoptr(GString) body = g_string_new ("{\"detail\": ");
+  g_autoptr(GString) text = g_string_new (NULL);
+
+  belfry_json_append_string (body, detail);
+  g_string_append_c (body, '}');
+
+  g_string_append_printf (text, "HTTP/1.1 %u %s\r\n", status, belfry_status_get_phrase (status));
+  soup_message_headers_foreach (soup_server_message_get_response_headers (message), append_header_line, text);
+  g_string_append_printf (text, "Content-Type: application/json\r\nContent-Length: %" G_GSIZE_FORMAT "\r\n"
+                          "Connection: close\r\n\r\n", body->len);
+  if (soup_server_message_get_method (message) != SOUP_METHOD_HEAD)
+    g_string_append_len (text, body->str, body->len);
+
+  return g_string_free_to_bytes (g_steal_pointer (&text));
+}
+
 typedef struct
 {
   GIOStream    *stream;     /* owned */

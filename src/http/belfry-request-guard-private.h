@@ -13,6 +13,9 @@ G_BEGIN_DECLS
 #define BELFRY_GUARD_MAX_HEAD_LINES       128
 #define BELFRY_GUARD_MAX_TRAILER_BYTES    8192
 #define BELFRY_GUARD_MAX_CHUNK_LINE_BYTES 120    /* size and extensions */
+#define BELFRY_GUARD_FREE_CHUNKS          1024   /* of a body, whatever their length; and one more for each */
+#define BELFRY_GUARD_MIN_CHUNK_BYTES      4      /* of these that it has */
+#define BELFRY_GUARD_MAX_ORIGIN_BYTES     300    /* a longer one is nobody's */
 
 typedef enum
 {
@@ -34,8 +37,12 @@ typedef struct
   guint            n_lines;     /* of the head */
   gsize            n_bytes;     /* of the head or of the trailers; begun lines included */
   guint64          body_left;   /* bytes, of the body or of the chunk */
+  guint64          n_chunks;    /* of the body so far */
+  guint64          n_content;   /* bytes in them, the one at hand included */
   guint64          n_ended;     /* requests whose end has been let through */
-  GByteArray      *line;        /* owned; the beginning of a line whose end has not come, or NULL */
+  GByteArray      *line;        /* owned; what is kept of a line whose end has not come, or NULL */
+  gsize            n_begun;     /* bytes of that line so far */
+  char            *origin;      /* owned; of the request at hand or of one before, or NULL */
 } BelfryRequestGuard;
 
 void     belfry_request_guard_clear  (BelfryRequestGuard *self);
@@ -47,5 +54,8 @@ void     belfry_request_guard_resume (BelfryRequestGuard *self);
 /* Between two requests, with nothing of the next. */
 gboolean belfry_request_guard_rests  (const BelfryRequestGuard *self);
 gboolean belfry_request_guard_is_in_head (const BelfryRequestGuard *self);
+/* What is known of the request at hand, for whoever refuses it. */
+gboolean    belfry_request_guard_is_head_method (const BelfryRequestGuard *self);
+const char *belfry_request_guard_get_origin     (const BelfryRequestGuard *self);
 
 G_END_DECLS

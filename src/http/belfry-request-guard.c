@@ -11,11 +11,17 @@
  * nothing to act upon.
  *
  * Two things are left out on the way. Empty lines before a request mean nothing. And trailers of a chunked
- * body, which the library takes for the beginning of the next request from their second line on. */
+ * body, which the library takes for the beginning of the next request from their second line on.
+ *
+ * Of a begun line only what is still to be looked at is kept: the library keeps it anyway. */
 
 #define MAX_EMPTY_LINES  2
 #define MAX_METHOD_BYTES 64
 #define MAX_SIZE_DIGITS  15
+#define MAX_NAME_BYTES   256
+#define MAX_VALUE_BYTES  1024  /* of a header that is looked at */
+#define MAX_BEGUN_BYTES  1024  /* from here on what was looked at is let go */
+#define MIN_TARGET_BYTES 2     /* what has to be kept of a target that is looked at */
 #define VERSION_LENGTH   (sizeof "HTTP/1.1" - 1)
 
 enum
@@ -25,6 +31,8 @@ enum
   HAS_CHUNKS = 1 << 2,
   WANTS_TO_LEAVE = 1 << 3,
   IS_OLD = 1 << 4,  /* HTTP/1.0 */
+  IS_HEAD = 1 << 5,
+  HAS_ORIGIN = 1 << 6,
 };
 
 #define IS_TOKEN 1
@@ -121,6 +129,15 @@ trim (const guint8 **text,
     (*length)--;
 }
 
+static gboolean
+is_word (const guint8 *value,
+         gsize         length,
+         const char   *wanted)
+{
+  trim (&value, &length);
+  return length == strlen (wanted) && g_ascii_strncasecmp ((const char *) value, wanted, length) == 0;
+}
+
 /* --- the parts of a head; 0 when good, else the status of the refusal --- */
 
 static guint
@@ -137,6 +154,8 @@ check_request_line (BelfryRequestGuard *self,
       || memchr (target, '\t', version - target) != NULL)
     return 400;
 
+  if (method == strlen ("HEAD") && memcmp (line, "HEAD", method) == 0)
+    self->flags |= IS_HEAD;
   version++;
   if (line + length - version != VERSION_LENGTH || memcmp (version, "HTTP/", 5) != 0
       || !g_ascii_isdigit (version[5]) || version[6] != '.' || !g_ascii_isdigit (version[7]))
@@ -158,6 +177,8 @@ check_length (BelfryRequestGuard *self,
 {
   guint64 number = 0;
 
+  if (length > MAX_VALUE_BYTES)
+    return 400;
   trim (&value, &length);
   if (length == 0 || length > 19 || (self->flags & (HAS_LENGTH | HAS_CHUNKS)) != 0)
     return 400;
@@ -181,9 +202,8 @@ check_coding (BelfryRequestGuard *self,
               const guint8       *value,
               gsize               length)
 {
-  trim (&value, &length);
   /* An intermediary that knows HTTP/1.0 only passes the chunks on as they are. */
-  if (length != strlen ("chunked") || g_ascii_strncasecmp ((const char *) value, "chunked", length) != 0
+  if (length > MAX_VALUE_BYTES || !is_word (value, length, "chunked")
       || (self->flags & (HAS_LENGTH | HAS_CHUNKS | IS_OLD)) != 0)
     return 400;
 
@@ -191,29 +211,60 @@ check_coding (BelfryRequestGuard *self,
   return 0;
 }
 
-static gboolean
-contains (const guint8 *value,
-          gsize         length,
-          const char   *wanted)
-{
-  gsize n = strlen (wanted);
-
-  for (gsize i = 0; i + n <= length; i++)
-    {
-      if (g_ascii_strncasecmp ((const char *) value + i, wanted, n) == 0)
-        return TRUE;
-    }
-
-  return FALSE;
-}
-
 /* In HTTP/1.0 the library forgets the headers that are named here. */
 static guint
-check_connection (const guint8 *value,
-                  gsize         length)
+check_connection (BelfryRequestGuard *self,
+                  const guint8       *value,
+                  gsize               length)
 {
-  return contains (value, length, "content-length") || contains (value, length, "transfer-encoding")
-         || contains (value, length, "host") ? 400 : 0;
+  if (length > MAX_VALUE_BYTES)
+    return 400;
+
+  while ((self->flags & IS_OLD) != 0 && length > 0)
+    {
+      const guint8 *comma = memchr (value, ',', length);
+      gsize n = comma != NULL ? (gsize) (comma - value) : length;
+
+      if (is_word (value, n, "content-length") || is_word (value, n, "transfer-encoding")
+          || is_word (value, n, "host"))
+        return 400;
+      value += MIN (n + 1, length);
+      length -= MIN (n + 1, length);
+    }
+
+  return 0;
+}
+
+/* The library knows one expectation too; to others it answers as if the request were of HTTP/1.0. */
+static guint
+check_expectation (const guint8 *value,
+                   gsize         length)
+{
+  if (length > MAX_VALUE_BYTES)
+    return 400;
+
+  return is_word (value, length, "100-continue") ? 0 : 417;
+}
+
+/* Who refuses the request has to tell the page from which it comes. On one connection that seldom changes. */
+static guint
+note_origin (BelfryRequestGuard *self,
+             const guint8       *value,
+             gsize               length)
+{
+  if (length > MAX_VALUE_BYTES)
+    return 400;
+  trim (&value, &length);
+  if (length == 0 || length > BELFRY_GUARD_MAX_ORIGIN_BYTES)
+    return 0;
+
+  self->flags |= HAS_ORIGIN;
+  if (self->origin != NULL && strlen (self->origin) == length && memcmp (self->origin, value, length) == 0)
+    return 0;
+
+  g_free (self->origin);
+  self->origin = g_strndup ((const char *) value, length);
+  return 0;
 }
 
 static guint
@@ -232,7 +283,7 @@ check_field (const guint8 *line,
 {
   gsize name = skip_kind (line, length, IS_TOKEN);
 
-  if (name == length || line[name] != ':' || has_control (line + name, length - name))
+  if (name > MAX_NAME_BYTES || name == length || line[name] != ':' || has_control (line + name, length - name))
     return 0;
 
   return name;
@@ -253,12 +304,16 @@ check_header (BelfryRequestGuard *self,
       return 400;
     case sizeof "host" - 1:
       return is_name (line, "host", name) ? check_host (self) : 0;
+    case sizeof "expect" - 1:  /* and of "origin" */
+      if (is_name (line, "expect", name))
+        return check_expectation (value, value_length);
+      return is_name (line, "origin", name) ? note_origin (self, value, value_length) : 0;
     case sizeof "upgrade" - 1:
       if (is_name (line, "upgrade", name))
         self->flags |= WANTS_TO_LEAVE;
       return 0;
     case sizeof "connection" - 1:
-      return is_name (line, "connection", name) ? check_connection (value, value_length) : 0;
+      return is_name (line, "connection", name) ? check_connection (self, value, value_length) : 0;
     case sizeof "content-length" - 1:
       return is_name (line, "content-length", name) ? check_length (self, value, value_length) : 0;
     case sizeof "transfer-encoding" - 1:
@@ -272,6 +327,7 @@ static void
 drop_line (BelfryRequestGuard *self)
 {
   g_clear_pointer (&self->line, g_byte_array_unref);
+  self->n_begun = 0;
 }
 
 static void
@@ -282,6 +338,8 @@ begin_request (BelfryRequestGuard *self)
   self->n_lines = 0;
   self->n_bytes = 0;
   self->body_left = 0;
+  self->n_chunks = 0;
+  self->n_content = 0;
 }
 
 static void
@@ -311,6 +369,14 @@ end_head (BelfryRequestGuard *self)
   return 0;
 }
 
+/* Each chunk is work of its own. */
+static guint
+count_chunk (BelfryRequestGuard *self)
+{
+  self->n_content += self->body_left;
+  return ++self->n_chunks > BELFRY_GUARD_FREE_CHUNKS + self->n_content / BELFRY_GUARD_MIN_CHUNK_BYTES ? 400 : 0;
+}
+
 static guint
 check_chunk_size (BelfryRequestGuard *self,
                   const guint8       *line,
@@ -330,8 +396,14 @@ check_chunk_size (BelfryRequestGuard *self,
   self->body_left = 0;
   for (i = 0; i < digits; i++)
     self->body_left = self->body_left * 16 + g_ascii_xdigit_value (line[i]);
-  self->state = self->body_left > 0 ? BELFRY_GUARD_CHUNK : BELFRY_GUARD_TRAILERS;
-  return 0;
+  if (self->body_left == 0)
+    {
+      self->state = BELFRY_GUARD_TRAILERS;
+      return 0;
+    }
+
+  self->state = BELFRY_GUARD_CHUNK;
+  return count_chunk (self);
 }
 
 /* --- lines --- */
@@ -445,16 +517,78 @@ check_whole_line (BelfryRequestGuard *self,
   return status;
 }
 
+/* How much of the value or target that begins at @from is of no further interest but for what it may not
+ * contain. */
+static gsize
+find_dull (const GByteArray *line,
+           gsize             from,
+           gboolean          is_target)
+{
+  gsize end = from;
+
+  while (end < line->len && line->data[end] != '\r' && !(is_target && line->data[end] == ' '))
+    end++;
+  return end - from;
+}
+
+static gboolean
+is_looked_at (const guint8 *name,
+              gsize         length)
+{
+  static const char * const names[] = { "connection", "content-length", "expect", "origin", "transfer-encoding" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      if (strlen (names[i]) == length && is_name (name, names[i], length))
+        return TRUE;
+    }
+
+  return FALSE;
+}
+
+/* The line that is left is good just when the whole one is. */
+static guint
+let_go (BelfryRequestGuard *self)
+{
+  gboolean is_target = self->state == BELFRY_GUARD_REQUEST_LINE;
+  GByteArray *line = self->line;
+  gsize name = skip_kind (line->data, line->len, IS_TOKEN);
+  gsize from = name + 1 + (is_target ? MIN_TARGET_BYTES : 0);
+  gsize length;
+
+  if (name > MAX_NAME_BYTES)
+    return 400;
+  if (from >= line->len || (!is_target && line->data[name] != ':'))
+    return 0;
+  if (!is_target && is_looked_at (line->data, name))
+    return line->len > from + MAX_VALUE_BYTES + strlen ("\r") ? 400 : 0;
+
+  length = find_dull (line, from, is_target);
+  if (from + length + (is_target ? strlen (" ") + VERSION_LENGTH + strlen ("\r") : strlen ("\r")) < line->len
+      || has_control (line->data + from, length) || (is_target && memchr (line->data + from, '\t', length) != NULL))
+    return 400;
+  if (length > 0)
+    g_byte_array_remove_range (line, from, length);
+  return 0;
+}
+
 static guint
 check_begun_line (BelfryRequestGuard *self,
                   const guint8       *text,
                   gsize               length)
 {
+  guint status = 0;
+
   if (self->line == NULL)
     self->line = g_byte_array_new ();
   g_byte_array_append (self->line, text, length);
+  self->n_begun += length;
 
-  return self->state == BELFRY_GUARD_REQUEST_LINE ? check_beginning (self->line, text, length) : 0;
+  if (self->state == BELFRY_GUARD_REQUEST_LINE)
+    status = check_beginning (self->line, text, length);
+  if (status == 0 && self->n_begun > MAX_BEGUN_BYTES && self->state <= BELFRY_GUARD_HEADERS)
+    status = let_go (self);
+  return status;
 }
 
 /* What is left of a line that the library shall not see: nothing, or the line feed that ends the trailers. */
@@ -567,8 +701,21 @@ belfry_request_guard_is_in_head (const BelfryRequestGuard *self)
   return self->state <= BELFRY_GUARD_HEADERS;
 }
 
+gboolean
+belfry_request_guard_is_head_method (const BelfryRequestGuard *self)
+{
+  return (self->flags & IS_HEAD) != 0;
+}
+
+const char *
+belfry_request_guard_get_origin (const BelfryRequestGuard *self)
+{
+  return (self->flags & HAS_ORIGIN) != 0 ? self->origin : NULL;
+}
+
 void
 belfry_request_guard_clear (BelfryRequestGuard *self)
 {
   drop_line (self);
+  g_clear_pointer (&self->origin, g_free);
 }

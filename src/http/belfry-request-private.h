@@ -23,7 +23,9 @@ BelfryServer      *belfry_request_get_server      (BelfryRequest *self);
 /* NULL once the connection is gone or taken. */
 SoupServerMessage *belfry_request_get_message     (BelfryRequest *self);
 gboolean           belfry_request_is_answered     (BelfryRequest *self);
-void               belfry_request_take_body       (BelfryRequest *self);
+/* FALSE when it would be too much. */
+gboolean           belfry_request_append_body     (BelfryRequest *self, GBytes *piece, guint64 max_bytes);
+void               belfry_request_end_body        (BelfryRequest *self);
 /* Waits for its answer: the connection rests until then. */
 void               belfry_request_wait            (BelfryRequest *self);
 /* The connection is gone: an answer has nowhere to go. */
@@ -32,8 +34,7 @@ void               belfry_request_detach          (BelfryRequest *self);
 GIOStream         *belfry_request_steal_connection (BelfryRequest *self);
 /* libsoup has the answer already. */
 void               belfry_request_leave_answer    (BelfryRequest *self);
-/* The text of head and body as the wire wants it, for a connection that was taken: Content-Length and "Connection:
- * close" included. The security headers are added by the cover of the connection. */
+/* As belfry_refusal_format. */
 GBytes            *belfry_request_format_refusal  (BelfryRequest *self, guint status, const char *detail);
 /* What the client may do, as its key says; NULL: it sent none that is valid. */
 void               belfry_request_set_grant       (BelfryRequest *self, BelfryGrant *grant);

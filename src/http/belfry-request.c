@@ -30,7 +30,8 @@ struct _BelfryRequest
   BelfryServer      *server;   /* owned */
   SoupServerMessage *message;  /* owned; NULL once the connection is gone */
   BelfryQueryString *query;    /* owned; NULL before it was parsed */
-  GBytes            *body;     /* owned; NULL before the body was read */
+  GBytes            *body;     /* owned; NULL when there is none, or it lies in pieces */
+  GByteArray        *pieces;   /* owned; what has come of a body in more than one piece, or NULL */
   char              *path;     /* owned */
   char              *path_param;  /* owned */
   BelfryRoute       *route;    /* owned reference; NULL before it was found */
@@ -78,6 +79,7 @@ belfry_request_finalize (GObject *object)
 
   g_clear_pointer (&self->query, belfry_query_string_free);
   g_clear_pointer (&self->body, g_bytes_unref);
+  g_clear_pointer (&self->pieces, g_byte_array_unref);
   g_clear_pointer (&self->route, belfry_route_unref);
   g_clear_pointer (&self->grant, belfry_grant_unref);
   g_free (self->path);
@@ -184,24 +186,46 @@ belfry_request_has_body (BelfryRequest *self)
          || (encoding == SOUP_ENCODING_CONTENT_LENGTH && soup_message_headers_get_content_length (headers) > 0);
 }
 
-void
-belfry_request_take_body (BelfryRequest *self)
+/* A body that comes in one piece is not copied; of others no piece is kept, however small they are. */
+gboolean
+belfry_request_append_body (BelfryRequest *self,
+                            GBytes        *piece,
+                            guint64        max_bytes)
 {
-  SoupMessageBody *body = soup_server_message_get_request_body (self->message);
-  g_autoptr(GBytes) first = NULL;
+  gsize size = g_bytes_get_size (piece);
+  gsize so_far = self->pieces != NULL ? self->pieces->len : self->body != NULL ? g_bytes_get_size (self->body) : 0;
 
-  if (body->length == 0)
+  if (so_far + size > max_bytes)
+    return FALSE;
+
+  if (self->body == NULL && self->pieces == NULL)
     {
-      self->body = g_bytes_new_static ("", 0);
-      return;
+      self->body = g_bytes_ref (piece);
+      return TRUE;
     }
+  if (self->pieces == NULL)
+    {
+      self->pieces = g_byte_array_new ();
+      g_byte_array_append (self->pieces, g_bytes_get_data (self->body, NULL), so_far);
+      g_clear_pointer (&self->body, g_bytes_unref);
+    }
+  g_byte_array_append (self->pieces, g_bytes_get_data (piece, NULL), size);
+  return TRUE;
+}
 
-  /* A body that came in one piece is not copied. */
-  first = soup_message_body_get_chunk (body, 0);
-  if (first != NULL && (goffset) g_bytes_get_size (first) == body->length)
-    self->body = g_steal_pointer (&first);
-  else
-    self->body = soup_message_body_flatten (body);
+void
+belfry_request_end_body (BelfryRequest *self)
+{
+  gsize length;
+  guint8 *bytes;
+
+  if (self->pieces == NULL)
+    return;
+
+  /* The array has grown by doubling. */
+  bytes = g_byte_array_steal (self->pieces, &length);
+  g_clear_pointer (&self->pieces, g_byte_array_unref);
+  self->body = g_bytes_new_take (g_realloc (bytes, length), length);
 }
 
 void
@@ -551,36 +575,15 @@ belfry_request_respond_detail (BelfryRequest *self,
   belfry_request_respond_json (self, status, json->str);
 }
 
-/* What belongs to the body and to the connection is said anew. */
-static void
-append_header_line (const char *name,
-                    const char *value,
-                    gpointer    user_data)
-{
-  if (g_ascii_strncasecmp (name, "content-", strlen ("content-")) != 0
-      || g_ascii_strcasecmp (name, "Content-Security-Policy") == 0)
-    g_string_append_printf (user_data, "%s: %s\r\n", name, value);
-}
-
 GBytes *
 belfry_request_format_refusal (BelfryRequest *self,
                                guint          status,
                                const char    *detail)
 {
-  g_autoptr(GString) body = g_string_new ("{\"detail\": ");
-  g_autoptr(GString) text = g_string_new (NULL);
-  SoupMessageHeaders *headers = soup_server_message_get_response_headers (self->message);
-
-  belfry_json_append_string (body, detail);
-  g_string_append_c (body, '}');
   if (BELFRY_TELLS_REQUESTS ())
-    belfry_request_log_answer (self, status, body->len, self->started_usec);
+    belfry_request_log_answer (self, status, strlen ("{\"detail\": \"\"}") + strlen (detail), self->started_usec);
 
-  g_string_append_printf (text, "HTTP/1.1 %u %s\r\n", status, belfry_status_get_phrase (status));
-  soup_message_headers_foreach (headers, append_header_line, text);
-  g_string_append_printf (text, "Content-Type: application/json\r\nContent-Length: %" G_GSIZE_FORMAT "\r\n"
-                          "Connection: close\r\n\r\n%s", body->len, body->str);
-  return g_string_free_to_bytes (g_steal_pointer (&text));
+  return belfry_refusal_format (self->message, status, detail);
 }
 
 GIOStream *

@@ -107,6 +107,9 @@ post_event (BelfryServer  *server,
 typedef struct
 {
   BelfryRequest *request;  /* owned */
+  BelfryFilter  *filter;   /* owned */
+  gint64         since_usec;
+  guint64        before_position;
   guint          limit;
 } Query;
 
@@ -114,6 +117,7 @@ static void
 free_query (Query *query)
 {
   g_clear_object (&query->request);
+  g_clear_pointer (&query->filter, belfry_filter_unref);
   g_free (query);
 }
 
@@ -196,33 +200,30 @@ join_events (GPtrArray *events,
   return g_steal_pointer (&array);
 }
 
-/* A client that asks and does not read holds its answer in memory. */
-static gboolean
-check_room (BelfryRequest *request,
-            gsize          bytes)
+static void
+respond_no_room (BelfryRequest *request)
 {
-  g_autoptr(GError) error = NULL;
+  g_autoptr(GError) error = g_error_new_literal (BELFRY_ERROR, BELFRY_ERROR_CAPACITY, "Too many answers under way");
 
-  if (belfry_answer_quota_has_room (belfry_server_get_answers (belfry_request_get_server (request)), bytes))
-    return TRUE;
-
-  error = g_error_new_literal (BELFRY_ERROR, BELFRY_ERROR_CAPACITY, "Too many answers under way");
   belfry_request_respond_error (request, error);
-  return FALSE;
 }
 
+/* A client that asks and does not read holds its answer in memory. */
 static void
-respond_events (Query     *query,
-                GPtrArray *events,
-                gboolean   was_cut)
+respond_events (Query             *query,
+                BelfryAnswerQuota *answers,
+                GPtrArray         *events,
+                gboolean           was_cut)
 {
-  BelfryAnswerQuota *answers = belfry_server_get_answers (belfry_request_get_server (query->request));
   guint n_shown = MIN (events->len, query->limit);
   gsize room = measure_events (events, n_shown);
   g_autoptr(GBytes) body = NULL;
 
-  if (!check_room (query->request, room))
-    return;
+  if (!belfry_answer_quota_has_room (answers, room))
+    {
+      respond_no_room (query->request);
+      return;
+    }
   if (events->len > query->limit || (was_cut && n_shown > 0))
     set_next_link (query, g_ptr_array_index (events, n_shown - 1));
   body = belfry_answer_quota_take_text (answers, join_events (events, n_shown, room));
@@ -237,12 +238,42 @@ queried_cb (GObject      *source,
   g_autoptr(Query) query = user_data;
   g_autoptr(GError) error = NULL;
   BelfryEventStore *store = BELFRY_EVENT_STORE (source);
+  BelfryAnswerQuota *answers = belfry_server_get_answers (belfry_request_get_server (query->request));
   g_autoptr(GPtrArray) events = belfry_event_store_query_finish (store, result, &error);
+  guint n_read = events != NULL ? events->len : 0;
+  gsize n_bytes = events != NULL ? measure_events (events, n_read) : 0;
 
   if (events == NULL)
     belfry_request_respond_error (query->request, error);
   else
-    respond_events (query, events, belfry_event_store_query_was_cut (store, result));
+    respond_events (query, answers, events, belfry_event_store_query_was_cut (store, result));
+
+  g_clear_pointer (&events, g_ptr_array_unref);
+  belfry_answer_quota_end (answers, query->limit + 1, n_read, n_bytes);
+}
+
+static void
+start_query (gboolean has_room,
+             gpointer user_data)
+{
+  Query *query = user_data;
+  BelfryServer *server = belfry_request_get_server (query->request);
+  /* One more than is shown tells whether there is more. */
+  guint n_events = query->limit + 1;
+
+  if (has_room && belfry_request_get_message (query->request) != NULL)
+    {
+      belfry_event_store_query_async (get_store (server), query->filter, query->since_usec, query->before_position,
+                                      n_events, NULL, queried_cb, query);
+      return;
+    }
+
+  if (has_room)
+    /* Nobody waits for it any more. */
+    belfry_answer_quota_end (belfry_server_get_answers (server), n_events, 0, 0);
+  else
+    respond_no_room (query->request);
+  free_query (query);
 }
 
 static gboolean
@@ -291,27 +322,20 @@ get_events (BelfryServer  *server,
             BelfryRequest *request,
             gpointer       user_data)
 {
-  g_autoptr(BelfryFilter) filter = NULL;
-  guint64 before_position;
-  gint64 since_usec;
-  Query *query;
-  guint limit;
+  g_autoptr(Query) query = g_new0 (Query, 1);
+  guint n_rows;
 
-  if (!belfry_rest_parse_limit (request, DEFAULT_LIMIT, MAX_LIMIT, &limit))
+  if (!belfry_rest_parse_limit (request, DEFAULT_LIMIT, MAX_LIMIT, &query->limit))
     return;
-  filter = belfry_rest_parse_filter (request, FALSE);
-  if (filter == NULL)
+  query->filter = belfry_rest_parse_filter (request, FALSE);
+  if (query->filter == NULL)
     return;
-  if (!parse_since (request, &since_usec) || !parse_cursor (server, request, &before_position)
-      || !check_room (request, 0))
+  if (!parse_since (request, &query->since_usec) || !parse_cursor (server, request, &query->before_position))
     return;
 
-  query = g_new0 (Query, 1);
   query->request = g_object_ref (request);
-  query->limit = limit;
-  /* One more than is shown tells whether there is more. */
-  belfry_event_store_query_async (get_store (server), filter, since_usec, before_position, limit + 1, NULL,
-                                  queried_cb, query);
+  n_rows = query->limit + 1;
+  belfry_answer_quota_begin (belfry_server_get_answers (server), n_rows, start_query, g_steal_pointer (&query));
 }
 
 /* --- one event --- */

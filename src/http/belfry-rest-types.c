@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * Copyright 2026 The Belfry authors */
 #include "belfry-error.h"
+#include "belfry-event-type-registry-private.h"
 #include "belfry-json-scanner-private.h"
 #include "belfry-rest-private.h"
 
@@ -65,26 +66,48 @@ respond_registered (Registration *registration)
   belfry_request_respond_json (registration->request, 201, json->str);
 }
 
-/* NULL with the request answered. */
+typedef void (*CheckFunc) (const char *text, BelfryEventProblems **problems);
+
+/* NULL with the reason among problems, where what check finds wrong with the text is added too. */
 static char *
-take_string (BelfryRequest         *request,
-             const char            *field,
-             const BelfryJsonValue *value)
+take_string (const char             *field,
+             const BelfryJsonValue  *value,
+             CheckFunc               check,
+             BelfryEventProblems   **problems)
 {
-  char *text;
+  char *text = belfry_json_value_dup_string (value);
 
-  if (value->type == BELFRY_JSON_ABSENT)
-    {
-      belfry_request_respond_problem (request, "body", field, "missing", "Field required");
-      return NULL;
-    }
-
-  text = belfry_json_value_dup_string (value);
-  if (text == NULL)
-    belfry_request_respond_problem (request, "body", field, "string_type",
-                                    "Input should be a valid string without U+0000");
+  if (text != NULL)
+    check (text, problems);
+  else if (value->type == BELFRY_JSON_ABSENT)
+    belfry_event_problems_add (problems, field, "missing", "Field required");
+  else if (value->type != BELFRY_JSON_STRING)
+    belfry_event_problems_add (problems, field, "string_type", "Input should be a valid string");
+  else
+    belfry_event_problems_add (problems, field, "string_type", "Input should be a valid string without U+0000");
 
   return text;
+}
+
+/* NULL with the request answered: every broken rule is told at once. */
+static Registration *
+take_registration (BelfryRequest         *request,
+                   const BelfryJsonValue *name,
+                   const BelfryJsonValue *description)
+{
+  g_autoptr(Registration) self = g_new0 (Registration, 1);
+  g_autoptr(GError) error = NULL;
+  BelfryEventProblems *problems = NULL;
+
+  self->request = g_object_ref (request);
+  self->name = take_string ("name", name, belfry_event_type_registry_check_name, &problems);
+  self->description = take_string ("description", description, belfry_event_type_registry_check_description, &problems);
+  if (problems == NULL)
+    return g_steal_pointer (&self);
+
+  belfry_event_problems_raise (problems, &error);
+  belfry_request_respond_error (request, error);
+  return NULL;
 }
 
 /* No waiting makes room for another type: that is not what 503 says. */
@@ -132,7 +155,7 @@ post_type (BelfryServer  *server,
   BelfryJsonValue root;
   gsize length;
   const char *json = g_bytes_get_data (belfry_request_get_body (request), &length);
-  g_autoptr(Registration) registration = NULL;
+  Registration *registration;
 
   if (length == 0 || !belfry_json_scan (json, length, &wanted, &root))
     {
@@ -145,16 +168,9 @@ post_type (BelfryServer  *server,
       return;
     }
 
-  registration = g_new0 (Registration, 1);
-  registration->request = g_object_ref (request);
-  registration->name = take_string (request, "name", &values[0]);
-  if (registration->name == NULL)
-    return;
-  registration->description = take_string (request, "description", &values[1]);
-  if (registration->description == NULL)
-    return;
-
-  register_type (server, g_steal_pointer (&registration));
+  registration = take_registration (request, &values[0], &values[1]);
+  if (registration != NULL)
+    register_type (server, registration);
 }
 
 void

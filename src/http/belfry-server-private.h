@@ -33,7 +33,7 @@ void              belfry_server_forget_request  (BelfryServer *self, BelfryReque
 void              belfry_server_request_done    (BelfryServer *self);
 
 BelfryAdmission  *belfry_server_get_admission   (BelfryServer *self);
-const BelfryCors *belfry_server_get_cors        (BelfryServer *self);
+BelfryCors *belfry_server_get_cors        (BelfryServer *self);
 /* The keys have changed: whoever holds one that counts no longer is sent away. */
 void              belfry_server_close_revoked   (BelfryServer *self);
 

@@ -133,7 +133,7 @@ set_cors_origins (BelfryServer       *self,
       return FALSE;
     }
 
-  g_clear_pointer (&self->cors, belfry_cors_free);
+  g_clear_pointer (&self->cors, belfry_cors_unref);
   self->cors = cors;
   g_strfreev (self->cors_origins);
   self->cors_origins = g_strdupv ((char **) origins);

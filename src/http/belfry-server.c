@@ -74,7 +74,7 @@ belfry_server_get_admission (BelfryServer *self)
   return self->admission;
 }
 
-const BelfryCors *
+BelfryCors *
 belfry_server_get_cors (BelfryServer *self)
 {
   return self->cors;
@@ -192,7 +192,7 @@ belfry_server_finalize (GObject *object)
   g_clear_pointer (&self->answers, belfry_answer_quota_unref);
   g_clear_pointer (&self->context, g_main_context_unref);
   g_clear_pointer (&self->admission, belfry_admission_free);
-  g_clear_pointer (&self->cors, belfry_cors_free);
+  g_clear_pointer (&self->cors, belfry_cors_unref);
   g_clear_pointer (&self->cors_origins, g_strfreev);
   g_clear_pointer (&self->trusted_proxies, g_strfreev);
   g_clear_object (&self->tls_certificate);

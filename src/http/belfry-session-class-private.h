@@ -67,6 +67,8 @@ struct _BelfrySessionClass
 {
   GObjectClass parent_class;
 
+  /* Where clients find it, for the log. */
+  const char *path;
   /* Looks at bytes of the peer and says at how many; the rest is offered again in a later turn, when nothing is
    * paused. data is writable. */
   gsize (*received)  (BelfrySession *self, guint8 *data, gsize length);

@@ -78,7 +78,7 @@ static void
 tell (BelfrySession *self,
       const char    *what)
 {
-  g_debug ("%s %s, %s%s%s", G_OBJECT_TYPE_NAME (self), what, self->address != NULL ? self->address : "not counted",
+  g_debug ("%s %s, %s%s%s", BELFRY_SESSION_GET_CLASS (self)->path, what, self->address != NULL ? self->address : "not counted",
            self->grant != NULL ? ", key " : "", self->grant != NULL ? self->grant->name : "");
 }
 
@@ -464,6 +464,7 @@ static void
 belfry_session_class_init (BelfrySessionClass *klass)
 {
   G_OBJECT_CLASS (klass)->finalize = belfry_session_finalize;
+  klass->path = "connection";
   klass->received = belfry_session_real_received;
   klass->produce = belfry_session_real_produce;
   klass->held = belfry_session_real_held;

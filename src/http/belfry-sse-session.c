@@ -215,6 +215,7 @@ static void
 belfry_sse_session_class_init (BelfrySseSessionClass *klass)
 {
   G_OBJECT_CLASS (klass)->dispose = belfry_sse_session_dispose;
+  klass->parent_class.path = "/events/stream";
   klass->parent_class.produce = belfry_sse_session_produce;
   klass->parent_class.held = belfry_sse_session_held;
   klass->parent_class.tick = belfry_sse_session_tick;

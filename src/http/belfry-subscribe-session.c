@@ -379,6 +379,7 @@ belfry_subscribe_session_class_init (BelfrySubscribeSessionClass *klass)
   BelfrySessionClass *session_class = &klass->parent_class.parent_class;
 
   G_OBJECT_CLASS (klass)->finalize = belfry_subscribe_session_finalize;
+  session_class->path = "/ws/subscribe";
   session_class->held = belfry_subscribe_session_held;
   session_class->tick = belfry_subscribe_session_tick;
   session_class->ended = belfry_subscribe_session_ended;

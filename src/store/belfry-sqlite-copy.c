@@ -11,6 +11,7 @@
 
 #include "belfry-sqlite-log-private.h"
 #include "belfry-store-lock-private.h"
+#include "belfry-store-path-private.h"
 
 #define PAGES_A_STEP 512
 
@@ -277,26 +278,28 @@ belfry_sqlite_store_restore_file (const char    *backup,
                                   GCancellable  *cancellable,
                                   GError       **error)
 {
+  g_autofree char *path = NULL;
   g_autoptr(BelfryStoreLock) lock = NULL;
   gboolean exists;
 
   g_return_val_if_fail (backup != NULL, FALSE);
   g_return_val_if_fail (destination != NULL, FALSE);
 
-  exists = g_file_test (destination, G_FILE_TEST_EXISTS);
+  path = belfry_store_path_resolve (destination);
+  exists = g_file_test (path, G_FILE_TEST_EXISTS);
   if (exists && !overwrite)
     {
       g_set_error (error, BELFRY_ERROR, BELFRY_ERROR_REFUSED, "Database '%s' exists", destination);
       return FALSE;
     }
-  if (exists && !belfry_sqlite_schema_check_file (destination, TRUE, error))
+  if (exists && !belfry_sqlite_schema_check_file (path, TRUE, error))
     return FALSE;
   if (!belfry_sqlite_schema_check_file (backup, FALSE, error))
     return FALSE;
 
-  lock = belfry_store_lock_take (destination, error);
+  lock = belfry_store_lock_take (path, error);
 
   return lock != NULL &&
          belfry_sqlite_store_verify_file (backup, cancellable, error) &&
-         restore_locked (backup, destination, cancellable, error);
+         restore_locked (backup, path, cancellable, error);
 }

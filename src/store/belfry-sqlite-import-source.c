@@ -15,6 +15,9 @@
 /* A time so far ahead is a mistake; kept, it would be the time of everything to come. */
 #define MAX_AHEAD_USEC (366 * G_TIME_SPAN_DAY)
 
+/* Deleted rows leave gaps, over which the next row is still nearer than by a search. */
+#define MAX_GAP 64
+
 typedef struct
 {
   gint64 usec;
@@ -26,8 +29,10 @@ struct _BelfrySqliteImportSource
   sqlite3      *db;
   sqlite3_stmt *rows;         /* from a row on */
   sqlite3_stmt *ids;
-  gboolean      is_under_way; /* rows stands on a row */
+  gint64        row;          /* on which rows stands, when it is under way */
+  gboolean      is_under_way;
   GArray       *order;        /* Place */
+  GHashTable   *repeats;      /* gint64 *: rows whose id another one has; NULL where the table forbids that */
   guint         n_fetched;
   guint64       n_new_times;
 };
@@ -61,6 +66,7 @@ belfry_sqlite_import_source_close (BelfrySqliteImportSource *self)
     sqlite3_exec (self->db, "COMMIT", NULL, NULL, NULL);
   g_clear_pointer (&self->db, sqlite3_close);
   g_clear_pointer (&self->order, g_array_unref);
+  g_clear_pointer (&self->repeats, g_hash_table_unref);
   g_free (self);
 }
 
@@ -85,6 +91,67 @@ lock (BelfrySqliteImportSource  *self,
   return FALSE;
 }
 
+/* As the pipeline made it, a primary key. */
+static gboolean
+check_ids_are_unique (BelfrySqliteImportSource  *self,
+                      gboolean                  *are_unique,
+                      GError                   **error)
+{
+  g_autoptr(sqlite3_stmt) stmt = NULL;
+
+  stmt = belfry_sqlite_prepare (self->db,
+                                "SELECT 1 FROM pragma_index_list ('events', 'main') AS list WHERE list.\"unique\""
+                                " AND NOT list.partial AND (SELECT group_concat (coalesce (name, '')) = 'id'"
+                                " FROM pragma_index_info (list.name, 'main'))", error);
+
+  return stmt != NULL && belfry_sqlite_next (stmt, are_unique, error);
+}
+
+/* In a table that somebody made anew without the key: the first row of each id keeps it. */
+static gboolean
+find_repeats (BelfrySqliteImportSource  *self,
+              GError                   **error)
+{
+  g_autoptr(sqlite3_stmt) stmt = NULL;
+  gboolean has_row;
+
+  if (!belfry_sqlite_execute (self->db,
+                              "CREATE TEMP TABLE known (id TEXT PRIMARY KEY) WITHOUT ROWID;"
+                              "INSERT OR IGNORE INTO known SELECT id FROM main.events WHERE typeof (id) = 'text'", error))
+    return FALSE;
+
+  stmt = belfry_sqlite_prepare (self->db,
+                                "SELECT row FROM (SELECT rowid AS row, row_number () OVER (PARTITION BY id COLLATE BINARY"
+                                " ORDER BY rowid) AS n FROM main.events WHERE typeof (id) = 'text') WHERE n > 1", error);
+  self->repeats = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
+  while (stmt != NULL && belfry_sqlite_next (stmt, &has_row, error))
+    {
+      gint64 row;
+
+      if (!has_row)
+        return TRUE;
+      row = sqlite3_column_int64 (stmt, 0);
+      g_hash_table_add (self->repeats, g_memdup2 (&row, sizeof row));
+    }
+
+  return FALSE;
+}
+
+static gboolean
+prepare_ids (BelfrySqliteImportSource  *self,
+             GError                   **error)
+{
+  gboolean are_unique;
+
+  if (!check_ids_are_unique (self, &are_unique, error) || (!are_unique && !find_repeats (self, error)))
+    return FALSE;
+
+  self->ids = belfry_sqlite_prepare (self->db, are_unique ? "SELECT 1 FROM main.events WHERE id = ?1"
+                                                          : "SELECT 1 FROM temp.known WHERE id = ?1", error);
+
+  return self->ids != NULL;
+}
+
 BelfrySqliteImportSource *
 belfry_sqlite_import_source_open (const char  *path,
                                   GError     **error)
@@ -104,10 +171,8 @@ belfry_sqlite_import_source_open (const char  *path,
   self->rows = belfry_sqlite_prepare (self->db,
                                       "SELECT rowid, id, event_type, source, session_id, user_id, payload"
                                       " FROM main.events WHERE rowid >= ?1 ORDER BY rowid", error);
-  if (self->rows != NULL)
-    self->ids = belfry_sqlite_prepare (self->db, "SELECT 1 FROM main.events WHERE id = ?1", error);
 
-  return self->ids != NULL ? g_steal_pointer (&self) : NULL;
+  return self->rows != NULL && prepare_ids (self, error) ? g_steal_pointer (&self) : NULL;
 }
 
 sqlite3 *
@@ -213,10 +278,13 @@ belfry_sqlite_import_source_order (BelfrySqliteImportSource  *self,
   if (stmt == NULL || !collect_places (self, stmt, now_usec, error))
     return FALSE;
 
-  if (!is_in_order (self->order))
-    g_array_sort (self->order, compare_places);
+  if (is_in_order (self->order))
+    return TRUE;
 
-  return TRUE;
+  /* The rows will be fetched from all over the file, which the cache of SQLite would read again and again. */
+  g_array_sort (self->order, compare_places);
+
+  return belfry_sqlite_execute (self->db, "PRAGMA mmap_size = 2147418112", error);
 }
 
 guint64
@@ -231,32 +299,51 @@ belfry_sqlite_import_source_get_n_new_times (BelfrySqliteImportSource *self)
   return self->n_new_times;
 }
 
-/* Moves to the row of that number: the next one mostly. */
+static gboolean
+step (BelfrySqliteImportSource  *self,
+      GError                   **error)
+{
+  if (!belfry_sqlite_next (self->rows, &self->is_under_way, error))
+    return FALSE;
+  if (self->is_under_way)
+    self->row = sqlite3_column_int64 (self->rows, 0);
+
+  return TRUE;
+}
+
+/* Moves to the row of that number. The next one is most often the neighbour, which lies at hand; a step to any other
+ * would be in vain. */
 static gboolean
 go_to_row (BelfrySqliteImportSource  *self,
            gint64                     row,
            GError                   **error)
 {
-  gboolean has_row = FALSE;
-
-  if (self->is_under_way)
+  if (self->is_under_way && row > self->row && row - self->row <= MAX_GAP)
     {
-      if (!belfry_sqlite_next (self->rows, &has_row, error))
+      if (!step (self, error))
         return FALSE;
-      if (has_row && sqlite3_column_int64 (self->rows, 0) == row)
+      if (self->is_under_way && self->row == row)
         return TRUE;
     }
 
   sqlite3_reset (self->rows);
   sqlite3_bind_int64 (self->rows, 1, row);
-  if (!belfry_sqlite_next (self->rows, &has_row, error))
+  if (!step (self, error))
     return FALSE;
+  if (self->is_under_way && self->row == row)
+    return TRUE;
 
-  self->is_under_way = has_row && sqlite3_column_int64 (self->rows, 0) == row;
-  if (!self->is_under_way)
-    g_set_error_literal (error, BELFRY_ERROR, BELFRY_ERROR_CORRUPT, "The database to be imported is damaged");
+  g_set_error_literal (error, BELFRY_ERROR, BELFRY_ERROR_CORRUPT, "The database to be imported is damaged");
 
-  return self->is_under_way;
+  return FALSE;
+}
+
+/* Only text is an id: bytes may read like the text of another row's. */
+static gboolean
+has_own_id (BelfrySqliteImportSource *self)
+{
+  return sqlite3_column_type (self->rows, 1 + BELFRY_SQLITE_IMPORT_ID) == SQLITE_TEXT &&
+         (self->repeats == NULL || !g_hash_table_contains (self->repeats, &self->row));
 }
 
 gboolean
@@ -266,6 +353,7 @@ belfry_sqlite_import_source_next (BelfrySqliteImportSource  *self,
                                   GError                   **error)
 {
   const Place *place;
+  gboolean is_own;
 
   *has_row = self->n_fetched < self->order->len;
   if (!*has_row)
@@ -277,11 +365,15 @@ belfry_sqlite_import_source_next (BelfrySqliteImportSource  *self,
 
   self->n_fetched++;
   row->usec = place->usec;
+  /* Before it is read as text, which changes its type. */
+  is_own = has_own_id (self);
   for (int i = 0; i < BELFRY_SQLITE_IMPORT_N_TEXTS; i++)
     {
       row->texts[i] = (const char *) sqlite3_column_text (self->rows, i + 1);
       row->lengths[i] = row->texts[i] != NULL ? sqlite3_column_bytes (self->rows, i + 1) : 0;
     }
+  if (!is_own)
+    row->texts[BELFRY_SQLITE_IMPORT_ID] = NULL;
 
   return TRUE;
 }

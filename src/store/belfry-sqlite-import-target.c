@@ -170,6 +170,16 @@ scan_payload (BelfrySqliteImportTarget *self,
           (self->root.type == BELFRY_JSON_OBJECT || self->root.type == BELFRY_JSON_NULL));
 }
 
+/* No URL has a part "." or "..": they would be ids that nobody can ask for. */
+static gboolean
+has_id (const BelfrySqliteImportRow *row)
+{
+  const char *id = row->texts[BELFRY_SQLITE_IMPORT_ID];
+
+  return has_only (id, row->lengths[BELFRY_SQLITE_IMPORT_ID], BELFRY_SQLITE_IMPORTED_ID_MAX, "_.:~@+=-", TRUE) &&
+         strcmp (id, ".") != 0 && strcmp (id, "..") != 0;
+}
+
 /* Bounds of today do not apply to history; only what no event can hold is left. */
 BelfrySqliteImportVerdict
 belfry_sqlite_import_target_judge (BelfrySqliteImportTarget     *self,
@@ -196,9 +206,7 @@ belfry_sqlite_import_target_judge (BelfrySqliteImportTarget     *self,
   if (*reason != NULL)
     return BELFRY_SQLITE_IMPORT_LEFT;
 
-  return has_only (texts[BELFRY_SQLITE_IMPORT_ID], lengths[BELFRY_SQLITE_IMPORT_ID],
-                   BELFRY_SQLITE_IMPORTED_ID_MAX, "_.:~@+=-", TRUE)
-         ? BELFRY_SQLITE_IMPORT_KEPT : BELFRY_SQLITE_IMPORT_NEEDS_ID;
+  return has_id (row) ? BELFRY_SQLITE_IMPORT_KEPT : BELFRY_SQLITE_IMPORT_NEEDS_ID;
 }
 
 /* The id that the next position stands for under @origin; @id has room for BELFRY_EVENT_ID_LENGTH + 1. */

@@ -19,9 +19,11 @@
 
 #include "belfry-sqlite-import-target-private.h"
 #include "belfry-store-lock-private.h"
+#include "belfry-store-path-private.h"
 
 #define NEW_SUFFIX    ".importing"
 #define BACKUP_SUFFIX ".pipeline-backup"
+#define PART_SUFFIX   ".part"
 #define MAX_BACKUPS   1000
 
 /* How many of the rows that are left are told one by one. */
@@ -56,33 +58,6 @@ belfry_sqlite_import_report_free (BelfrySqliteImportReport *report)
 }
 
 static gboolean
-has_foreign_header (const char *path)
-{
-  g_autoptr(GError) error = NULL;
-
-  return !belfry_sqlite_schema_check_file (path, FALSE, &error) &&
-         g_error_matches (error, BELFRY_ERROR, BELFRY_ERROR_REFUSED);
-}
-
-/* A look that neither locks nor writes, at the file alone; with what lies in a write-ahead log beside it when the file
- * alone does not tell. */
-static gboolean
-look_at_tables (const char *path,
-                gboolean    is_immutable)
-{
-  g_autofree char *full_path = g_canonicalize_filename (path, NULL);
-  g_autofree char *escaped = g_uri_escape_string (full_path, "/", FALSE);
-  g_autofree char *uri = g_strdup_printf ("file:%s?mode=ro%s", escaped, is_immutable ? "&immutable=1" : "");
-  g_autoptr(sqlite3) db = NULL;
-  gint64 application_id;
-
-  return sqlite3_open_v2 (uri, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK &&
-         sqlite3_busy_timeout (db, 1000) == SQLITE_OK &&
-         belfry_sqlite_read_number (db, "PRAGMA application_id", &application_id, NULL) && application_id == 0 &&
-         belfry_sqlite_import_has_tables (db);
-}
-
-static gboolean
 has_beside (const char *path,
             const char *suffix)
 {
@@ -90,14 +65,6 @@ has_beside (const char *path,
   struct stat status;
 
   return lstat (beside, &status) == 0 && status.st_size > 0;
-}
-
-/* Whether @path is a database of the Python pipeline. Leaves no trace at any other. */
-gboolean
-belfry_sqlite_import_is_wanted (const char *path)
-{
-  return has_foreign_header (path) &&
-         (look_at_tables (path, TRUE) || (has_beside (path, "-wal") && look_at_tables (path, FALSE)));
 }
 
 /* A write lease is given only where no other process has the file open. File systems that have no leases say nothing;
@@ -366,6 +333,67 @@ is_same_file (const char *path,
          status.st_ino == other_status.st_ino && status.st_dev == other_status.st_dev;
 }
 
+static void
+on_copied (goffset  n_copied,
+           goffset  n_bytes,
+           gpointer user_data)
+{
+  /* What it finds ends the copy by way of the cancellable. */
+  (void) look_around (user_data, NULL);
+}
+
+/* Not every file system has second names, and they may be forbidden: then the backup is a copy, whole under its name
+ * or not there. */
+static gboolean
+copy_backup (Import      *self,
+             const char  *backup_path,
+             GError     **error)
+{
+  g_autofree char *part_path = g_strconcat (backup_path, PART_SUFFIX, NULL);
+  g_autoptr(GFile) from = g_file_new_for_path (self->path);
+  g_autoptr(GFile) part = g_file_new_for_path (part_path);
+  g_autoptr(GError) local_error = NULL;
+
+  if (g_file_copy (from, part, G_FILE_COPY_OVERWRITE, self->cancellable, on_copied, self, &local_error) &&
+      flush_file (part_path, &local_error) && g_rename (part_path, backup_path) == 0)
+    return TRUE;
+
+  g_set_error (error, BELFRY_ERROR, BELFRY_ERROR_UNAVAILABLE, "Cannot keep a backup of '%s' as '%s': %s", self->path,
+               backup_path, local_error != NULL ? local_error->message : g_strerror (errno));
+  (void) g_unlink (part_path);
+
+  return FALSE;
+}
+
+static gboolean
+are_links_refused (int code)
+{
+  return code == EPERM || code == EOPNOTSUPP || code == ENOSYS || code == EMLINK;
+}
+
+/* FALSE without an error: the name is another file's. */
+static gboolean
+keep_backup_as (Import      *self,
+                const char  *backup_path,
+                GError     **error)
+{
+  int code;
+
+  if (link (self->path, backup_path) == 0)
+    return TRUE;
+
+  code = errno;
+  if (code == EEXIST || g_file_test (backup_path, G_FILE_TEST_EXISTS))
+    return is_same_file (self->path, backup_path);
+  if (are_links_refused (code))
+    return copy_backup (self, backup_path, error);
+
+  g_set_error (error, BELFRY_ERROR, BELFRY_ERROR_REFUSED,
+               "Cannot keep a backup of '%s' beside it: %s", self->path, g_strerror (code));
+
+  return FALSE;
+}
+
 /* Gives the old file its second name, unless an interrupted import has. */
 static gboolean
 keep_backup (Import  *self,
@@ -375,18 +403,22 @@ keep_backup (Import  *self,
     {
       g_autofree char *backup_path = i == 0 ? g_strconcat (self->path, BACKUP_SUFFIX, NULL)
                                             : g_strdup_printf ("%s" BACKUP_SUFFIX "-%u", self->path, i);
+      g_autoptr(GError) local_error = NULL;
 
-      if (link (self->path, backup_path) == 0 || (errno == EEXIST && is_same_file (self->path, backup_path)))
+      if (keep_backup_as (self, backup_path, &local_error))
         {
           self->report->backup_path = g_steal_pointer (&backup_path);
           return belfry_sqlite_flush_directory_of (self->path, error);
         }
-      if (errno != EEXIST)
-        break;
+      if (local_error != NULL)
+        {
+          g_propagate_error (error, g_steal_pointer (&local_error));
+          return FALSE;
+        }
     }
 
   g_set_error (error, BELFRY_ERROR, BELFRY_ERROR_REFUSED,
-               "Cannot keep a backup of '%s' beside it: %s", self->path, g_strerror (errno));
+               "Cannot keep a backup of '%s' beside it: every name is taken", self->path);
 
   return FALSE;
 }
@@ -443,19 +475,20 @@ belfry_sqlite_import_run (const char                     *path,
                           GError                        **error)
 {
   g_autoptr(BelfrySqliteImportReport) report = report_new ();
-  g_autofree char *new_path = g_strconcat (path, NEW_SUFFIX, NULL);
+  g_autofree char *file_path = belfry_store_path_resolve (path);
+  g_autofree char *new_path = g_strconcat (file_path, NEW_SUFFIX, NULL);
   g_autoptr(BelfryStoreLock) lock = NULL;
   g_autoptr(GError) local_error = NULL;
-  Import self = { path, new_path, hooks, cancellable, report, { 0 } };
+  Import self = { file_path, new_path, hooks, cancellable, report, { 0 } };
 
-  if (!check_writable (path, error))
+  if (!check_writable (file_path, error))
     return NULL;
-  lock = belfry_store_lock_take (path, error);
+  lock = belfry_store_lock_take (file_path, error);
   if (lock == NULL)
     return NULL;
 
   remove_new (&self);
-  if (check_unused (path, &local_error) &&
+  if (check_unused (file_path, &local_error) &&
       convert (&self, &local_error) &&
       keep_types (&self, &local_error) &&
       replace (&self, &local_error))
@@ -463,7 +496,7 @@ belfry_sqlite_import_run (const char                     *path,
 
   remove_new (&self);
   if (!g_cancellable_set_error_if_cancelled (cancellable, error))
-    belfry_sqlite_explain_error (path, local_error, error);
+    belfry_sqlite_explain_error (file_path, local_error, error);
 
   return NULL;
 }

@@ -5,6 +5,8 @@
 
 #include <glib/gstdio.h>
 
+#include "belfry-store-path-private.h"
+
 /**
  * BelfrySqliteStore:
  *
@@ -195,7 +197,9 @@ belfry_sqlite_store_set_property (GObject      *object,
   switch ((BelfrySqliteStoreProperty) property_id)
     {
     case PROP_PATH:
-      self->path = g_value_dup_string (value);
+      /* Two names of one file must not be two stores of it. */
+      if (g_value_get_string (value) != NULL)
+        self->path = belfry_store_path_resolve (g_value_get_string (value));
       break;
     case PROP_N_READERS:
       self->n_readers = g_value_get_uint (value);
@@ -357,7 +361,8 @@ belfry_sqlite_store_class_init (BelfrySqliteStoreClass *klass)
   /**
    * BelfrySqliteStore:path:
    *
-   * Path of the database file.
+   * Path of the database file. A symbolic link is followed at construction: what belongs to the
+   * database lies beside the file that it leads to.
    *
    * Since: 0.1
    */

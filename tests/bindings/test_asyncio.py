@@ -151,6 +151,26 @@ class Log(Folder):
                 await anext(events)
 
     @patient
+    async def test_closing_ends_the_wait_for_a_daemon(self):
+        with socket.socket() as silent:
+            silent.bind(('127.0.0.1', 0))
+            silent.listen()
+            client = Belfry.Client(f'http://127.0.0.1:{silent.getsockname()[1]}')
+            subscription = client.subscribe()
+
+            async def read():
+                async with subscription as events:
+                    return [event async for event in events]
+
+            reading = asyncio.create_task(read())
+            while subscription._waiter is None:
+                await asyncio.sleep(0)
+            subscription.close()
+            self.assertEqual(await reading, [])
+            # One that was closed before has nothing to wait for.
+            self.assertEqual(await read(), [])
+
+    @patient
     async def test_a_slow_reader_loses_nothing_and_keeps_little(self):
         async with Belfry.SqliteStore(self.path) as store:
             pipeline = Belfry.Pipeline(store)

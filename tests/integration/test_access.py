@@ -122,6 +122,7 @@ def test_streams_need_their_scope(guarded):
 def test_any_of_two_places_will_do(guarded):
     assert guarded.get('/stats', headers={'X-API-Key': 'wrong', 'Authorization': 'bearer ' + MASTER}).status == 200
     assert guarded.get('/stats', headers={'X-API-Key': MASTER, 'Authorization': 'Bearer wrong'}).status == 200
+    assert guarded.get('/stats', headers={'Authorization': 'BEARER   ' + MASTER}).status == 200
 
 
 def test_refusals_are_counted(guarded):

@@ -107,6 +107,15 @@ def test_wrong_usage_is_told_in_json(arguments):
     assert json.loads(ctl(*arguments, status=USAGE))['status'] == USAGE
 
 
+def test_help_lists_what_applies():
+    for command in ('verify', 'backup', 'restore', 'hash-key'):
+        listing = ctl(command, '--help')
+        assert '--url' not in listing and '--api-key' not in listing and '--ca-file' not in listing and '--json' in listing
+        assert 'cannot be reached' not in listing
+    listing = ctl('stats', '--help')
+    assert '--url' in listing and 'BELFRY_API_KEY' in listing and 'foreign' not in listing
+
+
 def test_what_is_missing_is_named():
     assert 'FILE is missing' in ctl('backup', status=USAGE)
     assert 'DESTINATION is missing' in ctl('backup', 'one', status=USAGE)
@@ -239,6 +248,9 @@ def test_what_others_wrote_cannot_drive_the_terminal(daemon):
 def test_stats_and_types(daemon):
     daemon.publish()
     table = ctl('stats', url=daemon.url)
+    assert 'max_' not in table and len(table.splitlines()) < 40
+    assert re.search(r'^store\n  \w', table, re.M) and re.search(r'  events_appended +[\d,]+', table)
+    assert re.search(r'^  max_queue_size +[\d,]+', ctl('stats', '--verbose', url=daemon.url), re.M)
     assert re.search(r'^total_events +[\d,]+$', table, re.M) and re.search(r'^answer_submitted +[\d,]+ +20\d\d-', table, re.M)
     assert json.loads(ctl('stats', '--json', url=daemon.url)).keys() >= {'total_events', 'events_last_hour', 'by_type', 'router'}
 
@@ -320,6 +332,9 @@ def test_key_is_not_shown_to_other_users(belfryd):
 def test_tls(belfryd, certificate):
     daemon = belfryd(TLS_CERTIFICATE=certificate[0], TLS_PRIVATE_KEY=certificate[1])
     assert '--ca-file' in ctl('stats', url=daemon.url, status=UNREACHABLE)
+    plain = daemon.url.replace('https', 'http')
+    for command in (['stats'], ['tail']):
+        assert f'try --url {daemon.url}' in ctl(*command, url=plain, status=UNREACHABLE)
     ctl('stats', '--ca-file', str(certificate[0]), url=daemon.url)
     ctl('publish', '--quiet', '--ca-file', str(certificate[0]), url=daemon.url, input=json.dumps(event()) + '\n')
     line = ctl('tail', '--from', 'beginning', '--count', '1', '--ca-file', str(certificate[0]), url=daemon.url)

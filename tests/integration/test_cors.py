@@ -74,6 +74,23 @@ def test_any_origin(any_origin):
         assert any_origin.get(path).headers['Access-Control-Allow-Origin'] is None
 
 
+def refused_on_the_wire(daemon, origin):
+    with daemon.connect() as connection:
+        connection.send(f'GET /stats HTTP/1.1\r\nOrigin: {origin}\r\nHost: x\r\nHost: y\r\n\r\n'.encode())
+        status, headers, _ = connection.take_response()
+        assert status == 400
+        return headers
+
+
+def test_what_is_no_request_is_refused_in_the_same_manner(listed, any_origin):
+    assert refused_on_the_wire(listed, GOOD)['access-control-allow-origin'] == GOOD
+    for origin in (GOOD, EVIL):
+        assert refused_on_the_wire(listed, origin)['vary'] == 'Origin'
+    assert 'access-control-allow-origin' not in refused_on_the_wire(listed, EVIL)
+    headers = refused_on_the_wire(any_origin, EVIL)
+    assert headers['access-control-allow-origin'] == '*' and 'vary' not in headers
+
+
 def test_security_headers_come_once(listed):
     """Also when the connection is closed for a body that nobody reads."""
     for body in (None, event()):

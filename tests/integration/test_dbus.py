@@ -433,11 +433,20 @@ def test_sigterm_ends_streams(on_bus, bus, client):
 # Buses
 
 
-@pytest.mark.parametrize('address', ['unix:path=/nonexistent/bus', 'nonsense', 'autolaunch:', ''])
+@pytest.mark.parametrize('address', ['autolaunch:', ''])
 def test_runs_without_a_bus(belfryd, address):
     daemon = belfryd(DBUS_SESSION_BUS_ADDRESS=address, LOG_LEVEL='WARNING')
     daemon.publish()
     assert daemon.log() == ''
+
+
+@pytest.mark.parametrize('settings', [{'DBUS_SESSION_BUS_ADDRESS': 'unix:path=/nonexistent/bus'}, {'DBUS_SESSION_BUS_ADDRESS': 'nonsense'},
+                                      {'DBUS_SYSTEM_BUS_ADDRESS': 'unix:path=/nonexistent/bus', 'D_BUS': 'system'}])
+def test_a_bus_that_does_not_answer_is_told_once(belfryd, settings):
+    daemon = belfryd(LOG_LEVEL='WARNING', **settings)
+    daemon.publish()
+    lines = daemon.log().splitlines()
+    assert len(lines) == 1 and 'WARNING' in lines[0] and 'bus does not answer, retrying: ' in lines[0]
 
 
 def test_off_is_off(belfryd, bus):

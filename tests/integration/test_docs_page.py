@@ -124,6 +124,34 @@ def test_shows_broken_rules(docs, daemon):
     assert 'Invalid JSON' in send(page, 'publishEvent')[1]
 
 
+def test_marks_what_is_missing(docs, daemon):
+    page = docs(daemon)
+    operation(page, 'getEvent')
+    field = 'document.querySelector("#getEvent-id")'
+    command = 'document.querySelector("#getEvent .curl code").textContent'
+    assert page.evaluate(command).endswith("/events/{id}'")
+    before = page.text('#getEvent .answer')
+    page.click('#getEvent form [type=submit]')
+    assert page.evaluate(f'{field}.getAttribute("aria-invalid")') == 'true'
+    assert page.evaluate(f'document.activeElement === {field}')
+    assert page.text('#getEvent-id-problem') == 'id is required.'
+    assert 'getEvent-id-problem' in page.evaluate(f'{field}.getAttribute("aria-describedby")')
+    assert page.text('#getEvent .answer') == before
+
+    made = daemon.publish()
+    page.type('#getEvent-id', made['id'])
+    assert page.evaluate(f'{field}.hasAttribute("aria-invalid")') is False
+    assert page.evaluate('document.querySelector("#getEvent-id-problem").hidden')
+    assert page.evaluate(command).endswith('/events/' + made['id'])
+    assert json.loads(send(page, 'getEvent')[1]) == made
+
+
+def test_one_is_no_plural(docs, daemon):
+    page = docs(daemon)
+    text = page.evaluate('[...document.querySelectorAll(".operation h3 button")].forEach (it => it.click ()) ?? document.body.textContent')
+    assert 'at least 1 character' in text and ' 1 characters' not in text and ' 1 items' not in text and ' 1 members' not in text
+
+
 def test_queries_with_filters(docs, belfryd):
     daemon = belfryd()
     daemon.publish_many(3)

@@ -146,6 +146,123 @@ def test_expect(server):
         assert connection.take_response()[0] == 201
 
 
+def test_expect_in_http_1_0_is_not_heard(server):
+    body = json.dumps(event()).encode()
+    with server.connect() as connection:
+        connection.send(b'POST /events HTTP/1.0\r\n' + HOST + b'Content-Length: %d\r\nExpect: 100-continue\r\n\r\n' % len(body) + body)
+        assert connection.take_response()[0] == 201
+
+
+def test_other_expectations_are_417(server):
+    with server.connect() as connection:
+        connection.send(POST + b'Content-Length: 2\r\nExpect: foo\r\n\r\n{}')
+        assert connection.take_until(b'\r\n') == b'HTTP/1.1 417 Expectation Failed\r\n'
+        connection.buffer[:0] = b'HTTP/1.1 417 Expectation Failed\r\n'
+        check_refusal(server, connection, 417, 'Expectation Failed')
+
+
+@pytest.mark.parametrize('scheme', ['ftp', 'http', 'https'])
+def test_a_body_that_nobody_wanted_is_no_request(server, scheme):
+    """To a request of another scheme the library answers by itself, also when the client asks before it sends the body."""
+    inner = GET + b'\r\n'
+    with server.connect() as connection:
+        connection.send(b'POST %s://x/readiness HTTP/1.1\r\n' % scheme.encode() + HOST
+                        + b'Expect: 100-continue\r\nContent-Length: %d\r\n\r\n' % (len(inner) + 4) + inner + b'aaaa')
+        assert connection.take_head()[0] in (400, 405)
+        assert connection.take_all().count(b'HTTP/1.1') == 0
+
+
+@pytest.mark.parametrize('refused', [
+    b'POST ftp://x/events HTTP/1.1\r\n' + HOST, b'POST /events HTTP/1.1\r\nHost: a/b\r\n', POST + b'Transfer-Encoding: gzip\r\n',
+    b'POST /nowhere HTTP/1.1\r\n' + HOST])
+def test_a_refusal_before_a_large_body_arrives(server, refused):
+    with server.connect() as connection:
+        send(connection, refused + b'Content-Length: 3000000\r\n\r\n' + b' ' * 3000000)
+        status, _, body = connection.take_response()
+        assert (status, json.loads(body)['detail']) in ((400, 'Bad Request'), (404, 'Not Found'))
+        assert connection.take_all() == b''
+
+
+@pytest.mark.parametrize('request_', [GET + HOST + b'\r\n', b'GET /nowhere HTTP/1.1\r\n' + HOST + b'Content-Length: 2\r\n\r\n{}',
+                                      GET + b'Expect: foo\r\n\r\n'], ids=['guard', 'gate', 'expectation'])
+def test_a_refused_head_request_has_no_body(server, request_):
+    with server.connect() as connection:
+        connection.send(request_)
+        full = connection.take_all()
+    with server.connect() as connection:
+        connection.send(request_.replace(b'GET', b'HEAD'))
+        status, headers = connection.take_head()
+        assert status in (400, 404, 417) and b'content-length: %s\r\n' % headers['content-length'].encode() in full.lower()
+        assert connection.take_all() == b''
+
+
+def test_names_in_connection_are_whole_words(server):
+    with server.connect() as connection:
+        connection.send(GET + b'Connection: keep-alive, X-Host-Token\r\n\r\n')
+        assert connection.take_response()[0] == 200
+        connection.send(b'GET /readiness HTTP/1.0\r\nConnection: keep-alive, host\r\n\r\n')
+        check_refusal(server, connection, 400, 'Bad Request')
+
+
+# Bodies in many pieces
+
+def chunks_of(body, size=1):
+    return b''.join(b'%x\r\n%s\r\n' % (len(body[at:at + size]), body[at:at + size]) for at in range(0, len(body), size)) + b'0\r\n\r\n'
+
+
+def test_small_chunks_are_understood(server):
+    body = json.dumps(event(payload={'text': 'x' * 6000})).encode()
+    with server.connect() as connection:
+        send(connection, CHUNKED + chunks_of(json.dumps(event()).encode()))
+        assert connection.take_response()[0] == 201
+        send(connection, CHUNKED + chunks_of(body, 4))
+        status, _, answer = connection.take_response()
+        assert status == 201 and json.loads(answer)['payload'] == {'text': 'x' * 6000}
+        send(connection, POST + b'Content-Length: %d\r\n\r\n' % len(body) + body, 11)
+        status, _, answer = connection.take_response()
+        assert status == 201 and json.loads(answer)['payload'] == {'text': 'x' * 6000}
+
+
+def test_more_chunks_than_content_is_400(server):
+    with server.connect() as connection:
+        send(connection, CHUNKED + chunks_of(b' ' * 2000))
+        check_refusal(server, connection, 400, 'Bad Request')
+
+
+def test_what_comes_in_pieces_is_not_more_than_what_comes_at_once(server):
+    """The limit of a body holds for the sum of its chunks."""
+    with server.connect() as connection:
+        send(connection, CHUNKED + chunks_of(b' ' * 2000000, 1000))
+        status, _, body = connection.take_response()
+        assert status == 413 and json.loads(body) == {'detail': 'Request body too large'}
+
+
+@pytest.mark.measures
+def test_a_body_in_small_pieces_costs_what_it_is_long(belfryd):
+    """And others have their turn meanwhile."""
+    server = belfryd()
+    body = b' ' * 500000
+    parts = CHUNKED + chunks_of(body, 4)[:-5]
+    server.get('/readiness')
+    before = server.rss()
+    connections = [server.connect() for _ in range(8)]
+    senders = [threading.Thread(target=send, args=(connection, parts), daemon=True) for connection in connections]
+    for sender in senders:
+        sender.start()
+    slowest = 0
+    while any(sender.is_alive() for sender in senders):
+        began = time.monotonic()
+        assert server.get('/readiness').status == 200
+        slowest = max(slowest, time.monotonic() - began)
+    for connection in connections:
+        connection.send(b'0\r\n\r\n')
+        assert connection.take_response()[0] == 422
+        connection.drop()
+    print(f'slowest answer {slowest:.3f} s, memory {server.peak_rss() - before} bytes')
+    assert slowest < 2
+    assert server.peak_rss() - before < 4 * len(connections) * len(body)
+
+
 def test_requests_behind_a_declined_upgrade_are_served(server):
     with server.connect() as connection:
         connection.send(GET + b'Upgrade: h2c\r\nConnection: Upgrade\r\n\r\n' + (GET + b'\r\n') * 2)

@@ -220,6 +220,77 @@ def test_what_can_be_kept_is_kept_and_the_rest_is_told(belfryd, folder):
     assert belfryd(folder).publish(event_type='some_old.type')
 
 
+def test_ids_that_nobody_could_ask_for_are_new(belfryd, folder):
+    """Dots that a URL swallows, and bytes that read like the text of another row."""
+    make_database(folder / 'events.db', [row(1), row(2, id=b'evt_000000000001'), row(3, id='.'), row(4, id='..'), row(5, id='...'),
+                                         row(6, id=b'evt_000000000006')])
+    daemon = belfryd(folder)
+    got = read_all(daemon, 6)
+    assert [e['id'] for e in got][:1] == ['evt_000000000001'] and got[4]['id'] == '...'
+    assert all(EVENT_ID.match(e['id']) for e in got[1:4] + got[5:]) and len({e['id'] for e in got}) == 6
+    assert all(daemon.get('/api/v1/events/' + e['id']).json() == e for e in got)
+    assert '4 imported events have new ids' in daemon.log()
+
+
+def test_a_table_that_lost_its_key_comes_over(belfryd, folder):
+    with sqlite3.connect(folder / 'events.db') as connection:
+        connection.execute('CREATE TABLE events (id TEXT, event_type, source, session_id, user_id, payload, timestamp)')
+        connection.execute('CREATE TABLE event_stats (event_type, count, last_seen)')
+        connection.executemany('INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)', [row(n % 3) for n in range(9)] + [row(0, id='EVT_1'), row(0, id='evt_1')])
+    connection.close()
+    daemon = belfryd(folder)
+    got = read_all(daemon, 11)
+    assert [e['id'] for e in got[:3]] == [f'evt_{n:012x}' for n in range(3)] and [e['id'] for e in got[9:]] == ['EVT_1', 'evt_1']
+    assert len({e['id'] for e in got}) == 11 and '6 imported events have new ids' in daemon.log()
+    daemon.stop()
+    assert run_ctl('verify', folder / 'events.db').returncode == 0
+
+
+@pytest.mark.parametrize('is_pipeline', [True, False])
+def test_what_belongs_to_a_log_lies_beside_it_and_not_beside_a_link(belfryd, folder, is_pipeline):
+    real, there = folder / 'real', folder / 'there'
+    real.mkdir()
+    there.mkdir()
+    (there / 'events.db').symlink_to('../between.db')
+    (folder / 'between.db').symlink_to(real / 'events.db')
+    if is_pipeline:
+        make_database(real / 'events.db', [row(n, event_type='some_old.type') for n in range(3)], wal=True)
+    daemon = belfryd(there)
+    daemon.publish()
+    if not is_pipeline:
+        daemon.post({'name': 'essay', 'description': 'x'}, path='/event-types')
+    assert sorted(p.name for p in there.glob('events.db*')) == ['events.db']
+    beside = {p.name for p in real.iterdir()}
+    assert {'events.db', 'events.db-wal', 'events.db.lock', 'events.db.event-types.conf'} <= beside
+    assert ('events.db.pipeline-backup' in beside) == is_pipeline
+    assert 'in use' in start_refused(real), 'one file under two names is one log'
+    daemon.stop()
+    assert (there / 'events.db').is_symlink() and (folder / 'between.db').is_symlink()
+    assert belfryd(real).stats()['total_events'] == 1 + 3 * is_pipeline
+
+
+def test_a_restoration_goes_to_where_a_link_leads(belfryd, folder, tmp_path_factory):
+    daemon = belfryd(folder)
+    daemon.publish_many(5)
+    daemon.stop()
+    other = tmp_path_factory.mktemp('other')
+    (other / 'link.db').symlink_to(other / 'log.db')
+    assert run_ctl('backup', folder / 'events.db', folder / 'copy.db').returncode == 0
+    for options in ((), ('--force',)):
+        done = run_ctl('restore', folder / 'copy.db', other / 'link.db', *options)
+        assert done.returncode == 0, done.stderr
+        assert (other / 'link.db').is_symlink() and not (other / 'log.db').is_symlink()
+    assert run_ctl('verify', other / 'log.db').returncode == 0
+
+
+def test_types_that_are_refused_are_told_within_a_bound(belfryd, folder):
+    make_database(folder / 'events.db', [row(n, event_type=f't{n}') for n in range(10050)])
+    daemon = belfryd(folder)
+    log = daemon.log()
+    assert log.count('will not be accepted:') == 20 and f'{10050 + 23 - 10000 - 20} more event types' in log
+    assert daemon.stats()['total_events'] == 10050
+
+
 def test_backup_and_restoration_keep_ids(belfryd, folder, tmp_path_factory):
     rows = [row(n) for n in range(300)] + [row(300, id='another-form:of.id')]
     make_database(folder / 'events.db', rows)

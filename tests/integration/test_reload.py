@@ -139,6 +139,32 @@ def test_event_types(belfryd, tmp_path):
     assert 'essay' in daemon.get('/event-types').json(), 'a type that is in use does not go away under it'
 
 
+def test_too_many_types_change_nothing(belfryd, conf, tmp_path):
+    """Not even what was read before them: the keys, and the types that there would have been room for."""
+    folder, keys = tmp_path / 'types', tmp_path / 'keys.conf'
+    folder.mkdir()
+    keys.write_text(key_group('first', 'key-of-the-first', 'query'))
+
+    def write_types(prefix, count):
+        (folder / 'many.conf').write_text(''.join(f'[Event Type {prefix}{n}]\nDescription=x\n' for n in range(count)))
+
+    write_types('a', 6000)
+    daemon = belfryd(arguments=conf(SERVICE_NAME='before'), API_KEYS_FILE=keys, REQUIRE_AUTH='true', BELFRY_EVENT_TYPES_DIR=folder)
+    first, second = ({'X-API-Key': f'key-of-the-{name}'} for name in ('first', 'second'))
+    before = daemon.get('/event-types', headers=first).json()
+    keys.write_text(key_group('second', 'key-of-the-second', 'query'))
+    write_types('b', 6000)
+    conf(SERVICE_NAME='after')
+    assert 'allowed: 10000' in reload(daemon, 'Could not reload')
+    assert daemon.get('/event-types', headers=first).json() == before
+    assert daemon.get('/stats', headers=second).status == 401 and daemon.get('/health').json()['service'] == 'before'
+    write_types('b', 10000 - len(before))
+    reload(daemon)
+    stats = daemon.get('/stats', headers=second).json()
+    assert stats['daemon'] == {'reloads': 1, 'reloads_failed': 1}
+    assert len(daemon.get('/event-types', headers=second).json()) == 10000
+
+
 def test_types_registered_at_the_door_keep_their_description(belfryd, tmp_path):
     folder = tmp_path / 'types'
     folder.mkdir()

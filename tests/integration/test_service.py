@@ -149,7 +149,23 @@ def test_register_a_type(belfryd):
 def test_wrong_type_registration(daemon, body, field):
     response = daemon.post(body, path='/api/v1/event-types')
     assert response.status == 422, response
-    assert response.json()['detail'][0]['loc'] == ['body', field]
+    assert [problem['loc'] for problem in response.json()['detail']] == [['body', field]]
+
+
+def test_every_problem_of_a_type_registration_is_told(daemon):
+    def problems(body):
+        return [(*problem['loc'], problem['msg'], problem['type']) for problem in daemon.post(body, path='/event-types').json()['detail']]
+
+    form = 'Name of an event type must have 1 to 50 characters of a-z 0-9 _ . -'
+    length = 'Description of an event type must have 1 to 500 characters of UTF-8'
+    text = 'Input should be a valid string'
+    assert problems({'name': 'A', 'description': ''}) == [('body', 'name', form, 'string_pattern_mismatch'),
+                                                          ('body', 'description', length, 'value_error')]
+    assert problems({'name': 'A', 'description': 5}) == [('body', 'name', form, 'string_pattern_mismatch'),
+                                                         ('body', 'description', text, 'string_type')]
+    assert problems({'name': None}) == [('body', 'name', text, 'string_type'), ('body', 'description', 'Field required', 'missing')]
+    assert problems({'description': 'x\0'}) == [('body', 'name', 'Field required', 'missing'),
+                                                ('body', 'description', text + ' without U+0000', 'string_type')]
 
 
 def test_type_registration_needs_json(daemon):

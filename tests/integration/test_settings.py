@@ -6,6 +6,7 @@ import json
 import os
 import re
 import socket
+import sqlite3
 import stat
 import subprocess
 from datetime import datetime, timedelta, timezone
@@ -36,7 +37,7 @@ def table():
 
 
 SECRETS = {'API_KEY'}
-NUMBERS = ['x', '', '-1', '1.5', '0x10', '1e3', ' ', '64k', '99999999999999999999', '18446744073709551616']
+NUMBERS = ['x', '', '-1', '1.5', '0x10', '1e3', '64k', '99999999999999999999', '18446744073709551616']
 WRONG_BY_KIND = [
     (r'a whole number of \w+ from', NUMBERS),
     (r'true, 1, yes', ['perhaps', '2', '-1', 'tru']),
@@ -45,6 +46,9 @@ WRONG_BY_KIND = [
     (r'addresses and networks', ['x', '10.0.0.0/33', 'fd00::/129', '300.1.1.1', '10.0.0.0/8,nobody', '::1/x', 'localhost']),
     (r'or origins', ['x', 'https://a.example/path', 'https://', 'http://a b', 'https://a.example,b']),
     (r'port numbers', ['abc', '65536', '-1', '8001,x', '80 01', '1.5', ',', ','.join(['1'] * 65)]),
+    (r'or a host name', ['not..a..host', '1.2.3.4.5', '*', '300.1.1.1', '1.2.3', 'x-', '-x.example', 'no such host', 'http://x', 'x:80', '[::1',
+                         '[1.2.3.4]', 'fe80::/10', ':::1', 'a' * 64, '.', 'x.' * 127 + 'x', b'\xff\xfe']),
+    (r'without white space', ['two words', 'a\ttab', 'a\nline', 'a\x07bell', 'a\x7f', 'no\u00a0break', b'\xff\xfe']),
     (r'^\w+(, \w+)+$', ['LOUD', 'none of these', '-']),
     (r'(text in UTF-8|the path of a)', [b'\xff\xfe']),
 ]
@@ -53,7 +57,7 @@ WRONG_BY_KIND = [
 def wrong_values(allowed):
     for pattern, values in WRONG_BY_KIND:
         if re.search(pattern, allowed):
-            return [value for value in values if value.strip() or value == ' ' and 'whole number of' in allowed]
+            return [value for value in values if value.strip()]
     raise AssertionError(f'no wrong values are known for "{allowed}"')
 
 
@@ -98,8 +102,24 @@ def test_every_wrong_value_stops_the_start_with_one_line(tmp_path, name, option,
 
 
 def test_host_that_does_not_exist(tmp_path):
-    ended = run(tmp_path, HOST='no such host')
-    assert ended.returncode == 1 and len(ended.stderr.splitlines()) == 1 and "HOST 'no such host'" in ended.stderr
+    ended = run(tmp_path, HOST='no-such-host.invalid')
+    assert ended.returncode == 1 and len(ended.stderr.splitlines()) == 1 and "HOST 'no-such-host.invalid'" in ended.stderr
+
+
+@pytest.mark.parametrize('host', ['127.0.0.1', '::1', '[::1]', 'localhost', 'localhost.', 'a_b-c.1x.example', 'bücher.example', '0.0.0.0'])
+def test_hosts_that_may_be(tmp_path, host):
+    assert run(tmp_path, ['--check-config'], HOST=host).stdout == 'The settings are in order\n'
+
+
+def test_white_space_around_values_does_not_count(belfryd, tmp_path):
+    path, env_file = tmp_path / 'belfry.conf', tmp_path / '.env'
+    path.write_text('[belfry]\nMAX_PAYLOAD_KEYS=\\s7\\s\nEVENT_RETENTION=  \n')
+    env_file.write_text('API_KEY="  key  "\n')
+    daemon = belfryd(arguments=['--config', path, '--env-file', env_file, '--log-format', ' json '], HOST=' 127.0.0.1\t', PORT=' 0\n',
+                     REQUIRE_AUTH=' true', RATE_LIMIT_QUERY=' unlimited ', CORS_ORIGINS=' ')
+    assert daemon.get('/stats', headers={'X-API-Key': 'key'}).status == 200
+    refused = daemon.post(event(payload={f'k{n}': n for n in range(8)}), headers={'X-API-Key': 'key'})
+    assert refused.status == 422 and '7' in refused.body.decode()
 
 
 def test_collector_settings_do_not_stop_the_start(belfryd, tmp_path):
@@ -231,14 +251,41 @@ def test_wrong_value_in_a_file_is_named(tmp_path):
     path = tmp_path / 'belfry.conf'
     path.write_text('[belfry]\nMAX_PAYLOAD_KEYS=lots\n')
     ended = run(tmp_path, ['--config', path])
-    assert ended.returncode > 0 and 'MAX_PAYLOAD_KEYS' in ended.stderr and 'lots' in ended.stderr, ended
+    assert ended.stderr.startswith(f"belfryd: MAX_PAYLOAD_KEYS: 'lots' (from {path}) is not allowed; allowed: "), ended
     assert len(ended.stderr.splitlines()) == 1
+    assert '(from' not in run(tmp_path, ['--config', path], MAX_PAYLOAD_KEYS='many').stderr
 
 
-def test_named_file_that_does_not_exist(tmp_path):
+@pytest.mark.parametrize('check', [[], ['--check-config']])
+def test_named_file_that_does_not_exist(tmp_path, check):
     for option in ('--config', '--env-file'):
-        ended = run(tmp_path, [option, tmp_path / 'none'])
-        assert ended.returncode > 0 and 'none' in ended.stderr, ended
+        ended = run(tmp_path, [option, tmp_path / 'none', *check])
+        assert ended.returncode == 2 and ended.stderr == f"belfryd: {option} '{tmp_path / 'none'}': No such file or directory\n", ended
+
+
+def databases_that_cannot_be(folder):
+    newer, foreign, tables = folder / 'newer.db', folder / 'foreign.db', folder / 'tables.db'
+    foreign.write_text('nothing of ours')
+    with sqlite3.connect(tables) as connection:
+        connection.execute('CREATE TABLE somebody (a)')
+    with sqlite3.connect(newer) as connection:
+        connection.executescript(f'PRAGMA application_id={0x42656c66}; PRAGMA user_version=99; CREATE TABLE a (b)')
+    return [newer, foreign, tables, folder, foreign / 'below.db', '/proc/x/y.db', ':memory:']
+
+
+def test_check_and_start_say_the_same_of_a_database(tmp_path):
+    for path in databases_that_cannot_be(tmp_path):
+        start, check = run(tmp_path, DATABASE_PATH=path), run(tmp_path, ['--check-config'], DATABASE_PATH=path)
+        assert (start.returncode, check.returncode) == (1, 2), (path, start, check)
+        assert start.stderr == check.stderr and start.stderr.startswith(f"belfryd: DATABASE_PATH '{path}': "), (start, check)
+        assert len(start.stderr.splitlines()) == 1 and 'event-types' not in start.stderr
+
+
+def test_folder_of_event_types_that_is_missed(belfryd, tmp_path):
+    folder = tmp_path / 'none'
+    ended = run(tmp_path, ['--check-config'], BELFRY_EVENT_TYPES_DIR=folder)
+    assert ended.returncode == 0 and f"warning: BELFRY_EVENT_TYPES_DIR '{folder}'" in ended.stderr, ended
+    assert f"BELFRY_EVENT_TYPES_DIR '{folder}'" in belfryd(BELFRY_EVENT_TYPES_DIR=folder).log()
 
 
 def test_unknown_key_is_a_warning(belfryd, tmp_path):
@@ -338,6 +385,16 @@ def test_levels(belfryd):
     assert quiet.log() == ''
     assert len(chatty.log().splitlines()) > 0
     assert len(debugging.log().splitlines()) > 0
+
+
+def test_sessions_are_called_by_their_path(belfryd):
+    daemon = belfryd(LOG_LEVEL='DEBUG')
+    sessions = [daemon.ws('/ws/subscribe'), daemon.ws('/ws/publish')]
+    with daemon.stream() as stream:
+        wait_until(lambda: all(f'{path} begins, ' in daemon.log() for path in ('/ws/subscribe', '/ws/publish', '/events/stream')))
+    for session in sessions:
+        session.drop()
+    assert 'Session' not in daemon.log()
 
 
 def test_payloads_stay_out_of_the_log(belfryd):

@@ -47,11 +47,13 @@ function bodyView (text, contentType) {
 
 /** Shows answers, the newest instead of the one before. */
 export function makeAnswerView () {
-  const view = element ('div', { class: 'answer', role: 'status', 'aria-live': 'polite' },
-    element ('p', { class: 'soft' }, 'The answer will be here.'));
+  const view = element ('div', { class: 'answer', role: 'status', 'aria-live': 'polite' });
+  const clear = () => view.replaceChildren (element ('p', { class: 'soft' }, 'The answer will be here.'));
 
+  clear ();
   return {
     view,
+    clear,
     wait () {
       view.replaceChildren (element ('p', { class: 'soft' }, 'Waiting for the answer …'));
     },

@@ -65,7 +65,8 @@ export function describeType (schema) {
 
 function describeLimits (schema) {
   const limits = [];
-  const range = (least, most, unit) => {
+  const range = (least, most, one) => {
+    const unit = one === '' ? '' : ` ${one}${(most ?? least) === 1 ? '' : 's'}`;
     if (least !== undefined && most !== undefined)
       limits.push (`${least}–${most}${unit}`);
     else if (most !== undefined)
@@ -73,10 +74,10 @@ function describeLimits (schema) {
     else if (least !== undefined)
       limits.push (`at least ${least}${unit}`);
   };
-  range (schema.minLength, schema.maxLength, ' characters');
+  range (schema.minLength, schema.maxLength, 'character');
   range (schema.minimum, schema.maximum, '');
-  range (schema.minItems, schema.maxItems, ' items');
-  range (schema.minProperties, schema.maxProperties, ' members');
+  range (schema.minItems, schema.maxItems, 'item');
+  range (schema.minProperties, schema.maxProperties, 'member');
   if (schema.default !== undefined && typeof schema.default !== 'object')
     limits.push (`default ${schema.default}`);
   return limits.length > 0 ? ' · ' + limits.join (' · ') : '';

@@ -8,7 +8,7 @@ import { base, describeType, listExamples, nameOf, resolve } from './description
 import { countRows, element, inline, paragraphs, prettyText } from './elements.js';
 import { makeSocketPanel, makeStreamPanel } from './live.js';
 
-/** [{parameter, read(): text}] and the fields that they are read from. */
+/** [{parameter, read(): text, mark(problem)}] and the fields that they are read from. */
 function makeFields (operation) {
   // A page cannot set headers of a stream or a handshake.
   const shown = operation.socket !== null ? [] : operation.parameters.filter (one => !operation.isStream || one.in !== 'header');
@@ -19,18 +19,28 @@ function makeFields (operation) {
     const example = parameter.example;
     const input = element ('input', {
       id, type: 'text', inputmode: isNumber ? 'decimal' : null, autocomplete: 'off', spellcheck: 'false',
-      required: parameter.required, 'aria-describedby': id + '-hint',
+      required: parameter.required, 'aria-describedby': `${id}-hint ${id}-problem`,
       placeholder: example === undefined ? null : 'e.g. ' + [example].flat ().join (','),
     });
     if (parameter.in === 'path' && operation.operationId === 'getStaticFile')
       input.value = example;
+    const problem = element ('p', { class: 'problem', id: id + '-problem', hidden: true });
+    const mark = text => {
+      problem.textContent = text;
+      problem.hidden = text === '';
+      if (text === '')
+        input.removeAttribute ('aria-invalid');
+      else
+        input.setAttribute ('aria-invalid', 'true');
+    };
+    input.addEventListener ('input', () => mark (''));
     const view = element ('div', { class: 'field' },
       element ('label', { for: id }, element ('code', {}, parameter.name),
         element ('span', { class: 'place' }, parameter.in + (parameter.required ? ' · required' : ''))),
       element ('p', { class: 'hint', id: id + '-hint' }, inline (parameter.description ?? ''), ' ',
         element ('span', { class: 'type' }, describeType (parameter.schema))),
-      input);
-    return { parameter, view, input, read: () => input.value };
+      input, problem);
+    return { parameter, view, input, mark, read: () => input.value };
   });
 }
 
@@ -73,7 +83,8 @@ function makeRequest (operation, fields, editor, key) {
   let path = operation.path;
   for (const { parameter, read } of fields) {
     const value = read ();
-    if (parameter.in === 'path')
+    // What is not filled in yet stays a name in braces: an empty one would be another path.
+    if (parameter.in === 'path' && value !== '')
       path = path.replace (`{${parameter.name}}`, encodeURIComponent (value));
     else if (value !== '' && parameter.in === 'query')
       query.append (parameter.name, value);
@@ -163,10 +174,11 @@ export function makeOperation (operation, readKey, onKey) {
   const form = element ('form', { class: 'form', novalidate: true }, fields.map (field => field.view), editor?.view);
 
   async function send () {
-    const missing = fields.find (field => field.parameter.required && field.read () === '');
-    if (missing !== undefined) {
-      missing.input.focus ();
-      answer.fail (new Error (`${missing.parameter.name} is required`));
+    const missing = fields.filter (field => field.parameter.required && field.read () === '');
+    missing.forEach (field => field.mark (`${field.parameter.name} is required.`));
+    if (missing.length > 0) {
+      answer.clear ();
+      missing[0].input.focus ();
       return;
     }
     const request = current ();

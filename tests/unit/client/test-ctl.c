@@ -101,16 +101,45 @@ test_stats (void)
   g_autoptr(GError) error = NULL;
   g_autofree char *text = NULL;
 
-  text = belfry_ctl_format_stats ("{\"total_events\":12345,\"by_type\":[{\"event_type\":\"purchase\",\"count\":7,"
-                                  "\"last_seen\":\"2026\"},3,{}],\"router\":{\"queue_size\":2}}",
-                                  BELFRY_CTL_PLAIN, &error);
+  text = belfry_ctl_format_stats ("{\"total_events\":12345,\"by_type\":[3,{\"event_type\":\"purchase\",\"count\":7,"
+                                  "\"last_seen\":\"2026\"},{\"event_type\":\"logout\",\"count\":70}],"
+                                  "\"router\":{\"max_queue_size\":10000,\"queue_size\":2,\"gaps\":0,\"deliveries\":1234,"
+                                  "\"inner\":{\"x\":3}},\"sessions\":{\"open\":0}}",
+                                  BELFRY_CTL_PLAIN, FALSE, &error);
   g_assert_no_error (error);
-  g_assert_nonnull (strstr (text, "total_events                             12,345\n"));
-  g_assert_nonnull (strstr (text, "router.queue_size                        2\n"));
-  g_assert_nonnull (strstr (text, "purchase                                    7  2026\n"));
+  g_assert_cmpstr (text, ==,
+                   "total_events                           12,345\n"
+                   "\n"
+                   "Type                                   Events  Last seen\n"
+                   "logout                                     70  -\n"
+                   "purchase                                    7  2026\n"
+                   "\n"
+                   "router\n"
+                   "  queue_size      2    inner.x         3\n"
+                   "  deliveries  1,234\n"
+                   "\n"
+                   "What is 0 and what was set is left out; --verbose shows it.\n");
 
-  g_assert_null (belfry_ctl_format_stats ("[]", BELFRY_CTL_PLAIN, &error));
+  g_assert_null (belfry_ctl_format_stats ("[]", BELFRY_CTL_PLAIN, FALSE, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA);
+}
+
+static void
+test_verbose_stats (void)
+{
+  g_autofree char *text = belfry_ctl_format_stats ("{\"total_events\":0,\"by_type\":[],"
+                                                   "\"router\":{\"max_queue_size\":10000,\"gaps\":0},"
+                                                   "\"with\\u001b\":{\"\\u001b\":\"\\u001b\"}}",
+                                                   BELFRY_CTL_PLAIN, TRUE, NULL);
+
+  g_assert_cmpstr (text, ==,
+                   "total_events                                0\n"
+                   "\n"
+                   "router\n"
+                   "  max_queue_size  10,000    gaps                 0\n"
+                   "\n"
+                   "with\\u001b\n"
+                   "  \\u001b  \"\\u001b\"\n");
 }
 
 static void
@@ -218,6 +247,7 @@ main (int    argc,
   g_test_add_func ("/ctl/format/counts-are-grouped", test_count);
   g_test_add_func ("/ctl/format/gap-tells-its-size", test_gap);
   g_test_add_func ("/ctl/format/stats-are-a-table", test_stats);
+  g_test_add_func ("/ctl/format/verbose-stats-leave-nothing-out", test_verbose_stats);
   g_test_add_func ("/ctl/format/types-are-sorted", test_types);
   g_test_add_func ("/ctl/exit/has-one-table", test_exit);
   g_test_add_func ("/ctl/options/keys-are-hidden", test_hide_keys);

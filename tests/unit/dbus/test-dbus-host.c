@@ -43,6 +43,21 @@ test_found_by_name (BusWorld      *world,
   belfry_dbus_host_free (host);
 }
 
+static guint n_warnings;
+
+static GLogWriterOutput
+count_warnings (GLogLevelFlags   level,
+                const GLogField *fields,
+                gsize            n_fields,
+                gpointer         user_data)
+{
+  if ((level & G_LOG_LEVEL_MASK) != G_LOG_LEVEL_WARNING)
+    return g_log_writer_default (level, fields, n_fields, user_data);
+
+  n_warnings++;
+  return G_LOG_WRITER_HANDLED;
+}
+
 static void
 test_no_bus (BusWorld      *world,
              gconstpointer  data)
@@ -51,9 +66,12 @@ test_no_bus (BusWorld      *world,
   BelfryDBusHost *host = belfry_dbus_host_new (service, FALSE);
   guint n_stopped = 0;
 
+  n_warnings = 0;
   set_address (data);
   belfry_dbus_host_start (host);
   server_world_wait (belfry_dbus_host_is_settled (host));
+  /* No bus at all is nothing to look at; one that does not answer is. */
+  g_assert_cmpuint (n_warnings, ==, g_str_equal (data, "autolaunch:") ? 0 : 1);
   belfry_dbus_host_stop (host, note, &n_stopped);
   server_world_wait (n_stopped == 1);
   belfry_dbus_host_free (host);
@@ -104,6 +122,7 @@ main (int    argc,
       char **argv)
 {
   g_test_init (&argc, &argv, NULL);
+  g_log_set_writer_func (count_warnings, NULL, NULL);
   g_test_add ("/dbus-host/found-by-name", BusWorld, NULL, bus_world_set_up, test_found_by_name, bus_world_tear_down);
   g_test_add ("/dbus-host/no-bus-is-no-trouble", BusWorld, "unix:path=/nonexistent/bus", bus_world_set_up, test_no_bus,
               bus_world_tear_down);

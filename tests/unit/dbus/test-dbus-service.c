@@ -336,6 +336,98 @@ test_many_queries_take_turns (World         *world,
 }
 
 static void
+begin_calls (World      *world,
+             guint       n_calls,
+             const char *method,
+             guint      *n_answers)
+{
+  for (guint i = 0; i < n_calls; i++)
+    g_dbus_connection_call (world->bus.caller, world->name, BELFRY_DBUS_PATH, "org.belfry.Belfry1", method, NULL, NULL,
+                            G_DBUS_CALL_FLAGS_NONE, 20000, NULL, count_reply, n_answers);
+}
+
+static void
+test_calls_without_a_right_have_a_share (World         *world,
+                                         gconstpointer  data)
+{
+  static const char * const methods[] = { "GetStats", "ListEventTypes" };
+
+  g_object_set (world->service, "max-calls", 40u, NULL);
+  for (guint i = 0; i < G_N_ELEMENTS (methods); i++)
+    {
+      guint n_answers[2] = { 0, 0 }, n_fit[2] = { 0, 0 };
+
+      begin_calls (world, 100, methods[i], n_answers);
+      server_world_wait (n_answers[0] == 100);
+      g_assert_cmpuint (n_answers[1], >, 0);
+      g_assert_cmpuint (n_answers[1], <, 100);
+
+      /* What was taken is given back. */
+      begin_calls (world, 10, methods[i], n_fit);
+      server_world_wait (n_fit[0] == 10);
+      g_assert_cmpuint (n_fit[1], ==, 0);
+    }
+}
+
+static gboolean
+count_turn (gpointer user_data)
+{
+  ++*(guint *) user_data;
+  return G_SOURCE_CONTINUE;
+}
+
+/* Types as many and as long as they may be. */
+static BelfryEventTypeRegistry *
+fill_registry (World *world)
+{
+  BelfryPipeline *pipeline = belfry_server_get_pipeline (world->bus.server.server);
+  BelfryEventTypeRegistry *registry = belfry_event_validator_get_registry (belfry_pipeline_get_validator (pipeline));
+  g_autofree char *description = g_strnfill (500, 'x');
+
+  for (guint i = 0; belfry_event_type_registry_get_n_types (registry) < 9999; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("type%u", i);
+
+      g_assert_true (belfry_event_type_registry_register (registry, name, description, NULL));
+    }
+
+  return registry;
+}
+
+static void
+test_types_take_turns (World         *world,
+                       gconstpointer  data)
+{
+  BelfryEventTypeRegistry *registry = fill_registry (world);
+  g_autoptr(GSource) source = g_idle_source_new ();
+  g_autoptr(GVariant) reply = NULL;
+  g_autoptr(GVariant) types = NULL;
+  guint n_answers[2] = { 0, 0 }, n_turns = 0, n_before;
+
+  g_source_set_priority (source, G_PRIORITY_DEFAULT);
+  g_source_set_callback (source, count_turn, &n_turns, NULL);
+  g_source_attach (source, g_main_context_get_thread_default ());
+  n_before = (guint) get_number (world, "calls");
+  begin_calls (world, 16, "ListEventTypes", n_answers);
+  server_world_wait (get_number (world, "calls") == n_before + 16);
+  n_turns = 0;
+  server_world_wait (n_answers[0] == 16);
+  g_source_destroy (source);
+  g_assert_cmpuint (n_answers[1], ==, 0);
+  g_assert_cmpuint (n_turns, >=, 8);
+
+  /* The answer that is kept is made anew after a change. */
+  g_assert_true (belfry_event_type_registry_register (registry, "the_last_one", "x", NULL));
+  reply = call (world, "ListEventTypes", "@() ()");
+  types = g_variant_get_child_value (reply, 0);
+  g_assert_cmpuint (g_variant_n_children (types), ==, 10000);
+  g_assert_true (g_variant_lookup (types, "the_last_one", "&s", NULL));
+
+  g_object_set (world->service, "max-answer-bytes", (guint64) 65536, NULL);
+  call_fails (world, "ListEventTypes", "@() ()", OWN ("Unavailable"));
+}
+
+static void
 test_large_answer (World         *world,
                    gconstpointer  data)
 {
@@ -409,6 +501,8 @@ main (int    argc,
   ADD ("streams-of-a-user-are-bounded", test_stream_bounds);
   ADD ("calls-in-work-are-bounded", test_too_many_calls);
   ADD ("large-answers-take-turns", test_many_queries_take_turns);
+  ADD ("calls-without-a-right-have-a-share", test_calls_without_a_right_have_a_share);
+  ADD ("types-take-turns", test_types_take_turns);
   ADD ("answer-over-the-bound-is-refused", test_large_answer);
   ADD ("properties-change-once-a-second", test_properties);
   ADD ("stop-answers-what-was-taken", test_stop_answers_what_was_taken);

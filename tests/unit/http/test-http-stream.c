@@ -160,6 +160,10 @@ test_informational (Fixture      *self,
   belfry_http_stream_begin_request (self->stream);
   write_all (self, "HTTP/1.1 100 Continue\r\n\r\n");
   assert_peer_gets (self, "HTTP/1.1 100 Continue\r\n" LINES "\r\n");
+  write_all (self, "HTTP/1.1 100 Continue\r\nContent-Type: text/plain\r\n\r\n");
+  assert_peer_gets (self, "HTTP/1.1 100 Continue\r\n" LINES "\r\n");
+  write_all (self, "HTTP/1.0 100 Continue\r\n\r\n");
+  assert_peer_gets (self, NULL);
   belfry_http_stream_expect_body (self->stream);
   write_all (self, HEAD);
   write_all (self, "body");

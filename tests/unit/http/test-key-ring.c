@@ -130,6 +130,7 @@ test_refuses (void)
     { "[a]\nhash=%s\nscope=query\nrate=\n", "[a]: rate: ''" },
     { "[a]\nhash=%s\nscope=query\nscopes=admin\n", "[a]: key: 'scopes' is not allowed; allowed: hash, scope and rate" },
     { "[a]\nhash=%s\nscope=query\n[b]\nhash=%s\nscope=admin\n", "[b]: hash is that of [a] too" },
+    { "[API_KEY]\nhash=%s\nscope=publish\n", "[API_KEY]: name: 'API_KEY' is not allowed; allowed: any other" },
     { "no key file\n", "keys.conf" },
     { "[a\nhash", "keys.conf" },
   };

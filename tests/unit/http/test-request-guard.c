@@ -37,6 +37,10 @@ static const Case cases[] = {
   { "empty-line-before-is-left-out", "\r\n" GET HOST "\r\n", 0, 1, GET HOST "\r\n" },
   { "old-without-host", "GET / HTTP/1.0\r\n\r\n", 0, 1, NULL },
   { "expect", POST "Content-Length: 2\r\nExpect: 100-continue\r\n\r\nab", 0, 1, NULL },
+  { "expect-in-capitals", POST "Content-Length: 2\r\nEXPECT: 100-Continue \r\n\r\nab", 0, 1, NULL },
+  { "connection-names-others", "POST / HTTP/1.0\r\nConnection: keep-alive, X-Host-Token,, hosts\r\nContent-Length: 3\r\n\r\nabc",
+    0, 1, NULL },
+  { "connection-names-the-length-in-new", POST "Connection: content-length\r\nContent-Length: 3\r\n\r\nabc", 0, 1, NULL },
   { "empty-value", GET HOST "A:\r\n\r\n", 0, 1, NULL },
   { "utf-8-value", GET HOST "A: \xc3\xa9\t1\r\n\r\n", 0, 1, NULL },
   { "what-follows-an-upgrade-waits", GET HOST "Upgrade: websocket\r\n\r\n\x81\x80zzzz", 0, 1,
@@ -62,6 +66,10 @@ static const Case cases[] = {
   { "coding-in-quotes", POST "Transfer-Encoding: \"chunked\"\r\n\r\n0\r\n\r\n", 400, 0, NULL },
   { "chunks-in-old", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, 0, NULL },
   { "connection-names-the-length", "POST / HTTP/1.0\r\nConnection: content-length\r\nContent-Length: 3\r\n\r\nabc", 400, 0, NULL },
+  { "connection-names-the-host-last", "POST / HTTP/1.0\r\nConnection: a,\tHost \r\n\r\n", 400, 0, NULL },
+  { "other-expectation", POST "Expect: foo\r\n\r\n", 417, 0, NULL },
+  { "two-expectations", POST "Expect: 100-continue, foo\r\n\r\n", 417, 0, NULL },
+  { "no-expectation", POST "Expect:\r\n\r\n", 417, 0, NULL },
   { "space-before-colon", POST "Content-Length : 3\r\n\r\nabc", 400, 0, NULL },
   { "tab-before-colon", POST "Content-Length\t: 3\r\n\r\nabc", 400, 0, NULL },
   { "folded-line", GET HOST "A: b\r\n c\r\n\r\n", 400, 0, NULL },
@@ -233,6 +241,158 @@ test_endless_line (void)
   g_assert_cmpuint (feed_text (&guard, text, 1000), ==, 431);
 }
 
+/* A chunked body of this many chunks of this length. */
+static GString *
+chunked_body (guint n_chunks,
+              guint length)
+{
+  GString *text = g_string_new (CHUNKED);
+
+  for (guint i = 0; i < n_chunks; i++)
+    {
+      g_string_append_printf (text, "%x\r\n", length);
+      for (guint j = 0; j < length; j++)
+        g_string_append_c (text, 'a');
+      g_string_append (text, "\r\n");
+    }
+  return g_string_append (text, "0\r\n\r\n");
+}
+
+static guint
+feed_chunks (guint n_chunks,
+             guint length)
+{
+  BelfryRequestGuard guard = { 0 };
+  g_autoptr(GString) text = chunked_body (n_chunks, length);
+
+  return feed_text (&guard, text, 1000);
+}
+
+static void
+test_chunks (void)
+{
+  guint most = BELFRY_GUARD_FREE_CHUNKS;
+
+  g_assert_cmpuint (feed_chunks (most, 1), ==, 0);
+  /* n <= free + n / 4 */
+  g_assert_cmpuint (feed_chunks (most * 4 / 3, 1), ==, 0);
+  g_assert_cmpuint (feed_chunks (most * 4 / 3 + 2, 1), ==, 400);
+  g_assert_cmpuint (feed_chunks (most * 8, BELFRY_GUARD_MIN_CHUNK_BYTES), ==, 0);
+}
+
+static void
+test_chunks_of_each (void)
+{
+  BelfryRequestGuard guard = { 0 };
+  g_autoptr(GString) once = chunked_body (BELFRY_GUARD_FREE_CHUNKS, 1);
+  g_autoptr(GString) text = g_string_new (NULL);
+
+  for (guint i = 0; i < 3; i++)
+    g_string_append (text, once->str);
+  g_assert_cmpuint (feed_text (&guard, text, 777), ==, 0);
+}
+
+typedef struct
+{
+  const char *before;
+  const char *behind;
+  guint       status;
+} LongLine;
+
+/* With 5000 letters in between. */
+static const LongLine long_lines[] = {
+  { "GET /", " HTTP/1.1\r\n" HOST "\r\n", 0 },
+  { "GET /", " HTTP/1.0\r\n\r\n", 0 },
+  { "GET /", " HTTP/1.1\r\n\r\n", 400 },
+  { "GET /", " HTTP/2.0\r\n", 505 },
+  { "GET /", " b HTTP/1.1\r\n" HOST "\r\n", 400 },
+  { "GET /", "\tb HTTP/1.1\r\n" HOST "\r\n", 400 },
+  { "GET /", "\x01 HTTP/1.1\r\n" HOST "\r\n", 400 },
+  { "GET /", " HTTP/1.1\n", 400 },
+  { "GET /", " ", 0 },
+  { "GET *", " HTTP/1.1\r\n", 400 },
+  { "OPTIONS *", " HTTP/1.1\r\n", 400 },
+  { GET HOST "A: ", "\r\n\r\n", 0 },
+  { GET HOST "A: ", "\t \r\n\r\n", 0 },
+  { GET HOST "A: ", "\n", 400 },
+  { GET HOST "A: ", "\rb\r\n\r\n", 400 },
+  { GET HOST "A: ", "\x7f" "b\r\n\r\n", 400 },
+  { GET HOST "A: b\r\n c", "\r\n\r\n", 400 },
+  { GET "Host: ", "\r\n" HOST "\r\n", 400 },
+  { GET "Host: ", "\r\n\r\n", 0 },
+  { GET HOST "Connection: ", "\r\n\r\n", 400 },
+  { GET HOST "Origin: ", "\r\n\r\n", 400 },
+  { GET HOST "Expect: ", "\r\n\r\n", 400 },
+  { POST "Content-Length: ", "3\r\n\r\nabc", 400 },
+  { POST "Transfer-Encoding: ", "chunked\r\n\r\n", 400 },
+  { GET HOST, ": b\r\n\r\n", 400 },
+  { "", " / HTTP/1.1\r\n", 400 },
+};
+
+static void
+test_long_lines (void)
+{
+  static const gsize steps[] = { 1, 2, 7, 64, 1023, 1024, 1025, 4096, 16384 };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (long_lines) * G_N_ELEMENTS (steps); i++)
+    {
+      const LongLine *l = &long_lines[i / G_N_ELEMENTS (steps)];
+      g_autoptr(GString) text = g_string_new (l->before);
+      BelfryRequestGuard guard = { 0 };
+
+      for (guint j = 0; j < 5000; j++)
+        g_string_append_c (text, 'a');
+      g_string_append (text, l->behind);
+      g_assert_cmpuint (feed_text (&guard, text, steps[i % G_N_ELEMENTS (steps)]), ==, l->status);
+    }
+}
+
+static void
+test_keeps_little (void)
+{
+  static const char * const begins[] = { "GET /", GET "A: ", GET "Host: " };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (begins); i++)
+    {
+      BelfryRequestGuard guard = { 0 };
+      g_autoptr(GString) text = g_string_new (begins[i]);
+      g_autoptr(GByteArray) through = NULL;
+
+      while (text->len < 60000)
+        g_string_append_c (text, 'a');
+      through = feed (&guard, (const guint8 *) text->str, text->len, 1000, 1000);
+      g_assert_cmpuint (guard.status, ==, 0);
+      g_assert_cmpuint (through->len, ==, text->len);
+      g_assert_cmpuint (guard.line->len, <, 1100);
+      belfry_request_guard_clear (&guard);
+    }
+}
+
+static void
+assert_knows (const char *head,
+              const char *origin,
+              gboolean    is_head)
+{
+  BelfryRequestGuard guard = { 0 };
+  gsize length = strlen (head);
+  g_autoptr(GByteArray) through = feed (&guard, (const guint8 *) head, length, length, length);
+
+  g_assert_cmpuint (through->len, <=, length);
+  g_assert_cmpstr (belfry_request_guard_get_origin (&guard), ==, origin);
+  g_assert_cmpint (belfry_request_guard_is_head_method (&guard), ==, is_head);
+  belfry_request_guard_clear (&guard);
+}
+
+static void
+test_knows_who_asks (void)
+{
+  assert_knows (GET "Origin: \thttps://a.example \r\n" HOST HOST, "https://a.example", FALSE);
+  assert_knows (GET HOST HOST "Origin: https://a.example\r\n", NULL, FALSE);
+  assert_knows (GET HOST "Origin: https://a.example\r\n\r\n" GET HOST HOST, NULL, FALSE);
+  assert_knows ("HEAD / HTTP/1.1\r\n" HOST HOST, NULL, TRUE);
+  assert_knows ("HEAD / HTTP/1.1\r\n" HOST "\r\n" GET HOST HOST, NULL, FALSE);
+}
+
 static void
 test_head_lines (void)
 {
@@ -325,6 +485,11 @@ main (int   argc,
   g_test_add_func ("/request-guard/refuses/head-over-its-lines", test_head_lines);
   g_test_add_func ("/request-guard/refuses/long-chunk-extension", test_chunk_line_size);
   g_test_add_func ("/request-guard/refuses/long-trailers", test_trailer_size);
+  g_test_add_func ("/request-guard/refuses/more-chunks-than-content", test_chunks);
+  g_test_add_func ("/request-guard/counts-the-chunks-of-each-body", test_chunks_of_each);
+  g_test_add_func ("/request-guard/long-lines-are-judged-like-others", test_long_lines);
+  g_test_add_func ("/request-guard/keeps-little-of-a-long-line", test_keeps_little);
+  g_test_add_func ("/request-guard/knows-who-asks", test_knows_who_asks);
   g_test_add_func ("/request-guard/goes-on-after-a-declined-upgrade", test_resume);
 
   return g_test_run ();

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * Copyright 2026 The Belfry authors */
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <glib/gstdio.h>
 
@@ -10,6 +13,21 @@
 #include "store-fixture.h"
 
 #define N_ROWS 3000
+
+/* In place of the C library's: a file system without second names. */
+static gboolean links_are_refused;
+
+int
+link (const char *from,
+      const char *to)
+{
+  if (!links_are_refused)
+    return linkat (AT_FDCWD, from, AT_FDCWD, to, 0);
+
+  errno = EPERM;
+
+  return -1;
+}
 
 typedef struct
 {
@@ -179,6 +197,74 @@ test_cancelled_leaves_the_old_file (void)
 }
 
 static void
+test_without_second_names (void)
+{
+  Fixture fixture;
+  Hooks hooks = { NULL };
+  g_autoptr(BelfrySqliteImportReport) report = NULL;
+  g_autofree char *before = NULL;
+  g_autofree char *after = NULL;
+  g_autofree char *taken_path = NULL;
+  g_autoptr(GError) error = NULL;
+  gsize n_before, n_after;
+
+  g_test_summary ("Where a file can have one name only, the backup is a copy");
+  fixture_set_up (&fixture);
+  make_pipeline (fixture.path);
+  taken_path = g_strconcat (fixture.path, ".pipeline-backup", NULL);
+  g_assert_true (g_file_set_contents (taken_path, "taken", -1, NULL));
+  g_assert_true (g_file_get_contents (fixture.path, &before, &n_before, NULL));
+  links_are_refused = TRUE;
+  report = run (fixture.path, &hooks, &error);
+  links_are_refused = FALSE;
+  g_assert_no_error (error);
+  g_assert_true (g_str_has_suffix (report->backup_path, ".pipeline-backup-1"));
+  g_assert_true (g_file_get_contents (report->backup_path, &after, &n_after, NULL));
+  g_assert_cmpmem (before, n_before, after, n_after);
+  g_assert_cmpuint (count_files (fixture.folder), ==, 4);
+  fixture_verify (&fixture);
+  g_assert_false (belfry_sqlite_import_is_wanted (fixture.path));
+
+  g_free (hooks.types);
+  fixture_tear_down (&fixture);
+}
+
+static void
+test_rows_in_any_order (void)
+{
+  Fixture fixture;
+  Hooks hooks = { NULL };
+  g_autoptr(BelfrySqliteImportReport) report = NULL;
+  g_autoptr(sqlite3) db = NULL;
+  g_autoptr(GError) error = NULL;
+
+  g_test_summary ("Rows that lie in no order, with gaps of all sizes, come over in the order of their times");
+  fixture_set_up (&fixture);
+  make_pipeline (fixture.path);
+  g_assert_cmpint (sqlite3_open (fixture.path, &db), ==, SQLITE_OK);
+  g_assert_cmpint (sqlite3_exec (db,
+                                 "CREATE TABLE shuffled AS SELECT * FROM events;"
+                                 "DELETE FROM events; INSERT INTO events SELECT * FROM shuffled ORDER BY"
+                                 " (CAST (strftime ('%s', timestamp) AS INTEGER) * 7919) % 3001;"
+                                 "UPDATE events SET rowid = rowid + 1000000 WHERE rowid % 3 = 0;"
+                                 "UPDATE events SET rowid = rowid * 40 + 10000000 WHERE rowid % 3 = 1 AND rowid < 3001;",
+                                 NULL, NULL, NULL), ==, SQLITE_OK);
+  g_clear_pointer (&db, sqlite3_close);
+  report = run (fixture.path, &hooks, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (report->n_imported, ==, N_ROWS);
+  fixture_verify (&fixture);
+
+  fixture_open (&fixture);
+  for (guint i = 0; i < N_ROWS; i += 17)
+    assert_event (fixture.store, i);
+  fixture_close (&fixture);
+
+  g_free (hooks.types);
+  fixture_tear_down (&fixture);
+}
+
+static void
 test_types_that_cannot_be_kept_end_it (void)
 {
   Fixture fixture;
@@ -230,6 +316,8 @@ main (int    argc,
 
   g_test_add_func ("/sqlite-import/takes-everything-over", test_takes_everything_over);
   g_test_add_func ("/sqlite-import/cancelled/leaves-the-old-file", test_cancelled_leaves_the_old_file);
+  g_test_add_func ("/sqlite-import/without-second-names", test_without_second_names);
+  g_test_add_func ("/sqlite-import/rows-in-any-order", test_rows_in_any_order);
   g_test_add_func ("/sqlite-import/types-that-cannot-be-kept-end-it", test_types_that_cannot_be_kept_end_it);
   g_test_add_func ("/sqlite-import/skipped-positions-are-passed-over", test_skipped_positions_are_passed_over);
 

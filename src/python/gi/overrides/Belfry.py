@@ -251,10 +251,11 @@ class RemoteSubscription(Subscription):
     is_confirmed = False
 
     async def __aenter__(self):
-        while not self.is_confirmed and not self._waiting:
+        while not self.is_confirmed and not self._waiting and not self._is_closed:
             self._waiter = running_loop().create_future()
             await self._waiter
-        if not self.is_confirmed and self._waiting[0][0] is None:
+        # Closed meanwhile, there is nothing inside but the end.
+        if not self.is_confirmed and self._waiting and self._waiting[0][0] is None:
             return await self.__anext__()
         return self
 
