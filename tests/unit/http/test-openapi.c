@@ -101,7 +101,7 @@ compare_route (const BelfryRoute *route,
   JsonObject *operation = g_hash_table_lookup (comparison->described, name);
 
   if (operation == NULL)
-    g_test_message ("The route '%s' is missing from src/http/openapi", name);
+    g_test_message ("The route '%s' is missing from src/http/doors/openapi", name);
   g_assert_nonnull (operation);
   check_access (route, name, operation);
   comparison->n_routes++;
