@@ -116,11 +116,13 @@ dropped_cb (GObject      *source,
     drop_more (refusal);
 }
 
+/* At the priority of everybody else: behind it a busy loop would never come to see that a client has gone, and clients over their
+ * limit would pile up. */
 static void
 drop_more (Refusal *refusal)
 {
   g_input_stream_read_async (g_io_stream_get_input_stream (refusal->stream), refusal->scratch, SCRATCH_BYTES,
-                             G_PRIORITY_LOW, refusal->cancellable, dropped_cb, refusal);
+                             G_PRIORITY_DEFAULT, refusal->cancellable, dropped_cb, refusal);
 }
 
 /* The wrapper that libsoup hands out hides the connection below one property. */
