@@ -53,7 +53,7 @@ refuse_unseen (BelfryGate        *self,
   answer = belfry_refusal_format (message, status, belfry_status_get_phrase (status));
   cover = soup_server_message_steal_connection (message);
   stream = belfry_http_stream_unwrap (cover);
-  belfry_answer_and_close (stream, answer, belfry_server_get_stopping (self->server));
+  belfry_answer_and_close (stream, answer, self->clock, belfry_server_get_stopping (self->server));
 }
 
 static void
@@ -72,7 +72,7 @@ on_body_chunk (SoupServerMessage *message,
     return;
 
   self->tally.too_large++;
-  belfry_refuse_and_close (request, belfry_server_get_stopping (self->server), 413, "Request body too large");
+  belfry_refuse_and_close (request, 413, "Request body too large");
   g_hash_table_remove (self->early, message);
 }
 
@@ -138,20 +138,11 @@ check_size (BelfryGate    *self,
       && (guint64) soup_message_headers_get_content_length (headers) > belfry_server_get_max_body_bytes (self->server))
     {
       self->tally.too_large++;
-      belfry_refuse_and_close (request, belfry_server_get_stopping (self->server), 413, "Request body too large");
+      belfry_refuse_and_close (request, 413, "Request body too large");
       return FALSE;
     }
 
   return TRUE;
-}
-
-static void
-refuse (BelfryGate    *self,
-        BelfryRequest *request,
-        guint          status,
-        const char    *detail)
-{
-  belfry_refuse (request, belfry_server_get_stopping (self->server), status, detail);
 }
 
 static gboolean
@@ -162,14 +153,13 @@ is_options (SoupServerMessage *message)
 
 /* An answer to OPTIONS, of headers alone. Behind a 204 the library would close the connection. */
 static void
-respond_bare (BelfryGate    *self,
-              BelfryRequest *request)
+respond_bare (BelfryRequest *request)
 {
   SoupMessageHeaders *headers = soup_server_message_get_response_headers (belfry_request_get_message (request));
 
   if (belfry_request_has_body (request))
     {
-      refuse (self, request, 400, "No body expected");
+      belfry_refuse (request, 400, "No body expected");
       return;
     }
   soup_message_headers_remove (headers, "Content-Type");
@@ -189,21 +179,20 @@ answer_preflight (BelfryGate        *self,
 
   belfry_cors_decorate_preflight (belfry_server_get_cors (self->server), headers,
                                   soup_server_message_get_response_headers (message));
-  respond_bare (self, request);
+  respond_bare (request);
   return TRUE;
 }
 
 /* "OPTIONS *" asks what there is at all. */
 static gboolean
-answer_for_all (BelfryGate    *self,
-                BelfryRequest *request,
+answer_for_all (BelfryRequest *request,
                 const char    *path)
 {
   if (strcmp (path, "*") != 0)
     return FALSE;
 
   belfry_request_set_response_header (request, "Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS");
-  respond_bare (self, request);
+  respond_bare (request);
   return TRUE;
 }
 
@@ -221,15 +210,15 @@ find_route (BelfryGate        *self,
       belfry_request_set_response_header (request, "Allow", match.allow);
       if (is_options (message))
         {
-          respond_bare (self, request);
+          respond_bare (request);
           return FALSE;
         }
-      refuse (self, request, 405, "Method Not Allowed");
+      belfry_refuse (request, 405, "Method Not Allowed");
       return FALSE;
     }
   if (match.route == NULL)
     {
-      refuse (self, request, 404, "Not Found");
+      belfry_refuse (request, 404, "Not Found");
       return FALSE;
     }
 
@@ -241,16 +230,14 @@ void
 belfry_gate_refuse_by_verdict (BelfryRequest *request,
                                BelfryVerdict  verdict)
 {
-  GCancellable *stopping = belfry_server_get_stopping (belfry_request_get_server (request));
-
   if (verdict == BELFRY_VERDICT_FORBIDDEN)
     {
-      belfry_refuse (request, stopping, 403, "Insufficient scope");
+      belfry_refuse (request, 403, "Insufficient scope");
       return;
     }
 
   belfry_request_set_response_header (request, "WWW-Authenticate", "Bearer");
-  belfry_refuse (request, stopping, 401, "Invalid or missing API key");
+  belfry_refuse (request, 401, "Invalid or missing API key");
 }
 
 /* FALSE when the request got its answer here: who it comes from, and how many came from there, is looked at
@@ -274,7 +261,7 @@ admit (BelfryGate    *self,
 
   retry_after = g_strdup_printf ("%" G_GUINT64_FORMAT, wait_seconds);
   belfry_request_set_response_header (request, "Retry-After", retry_after);
-  refuse (self, request, 429, "Rate limit exceeded. Try again later.");
+  belfry_refuse (request, 429, "Rate limit exceeded. Try again later.");
   return FALSE;
 }
 
@@ -298,7 +285,7 @@ on_headers (SoupServer        *soup,
 
   belfry_cors_decorate (belfry_server_get_cors (self->server), soup_server_message_get_request_headers (message),
                         soup_server_message_get_response_headers (message));
-  if (is_options (message) && (answer_preflight (self, request, message) || answer_for_all (self, request, path)))
+  if (is_options (message) && (answer_preflight (self, request, message) || answer_for_all (request, path)))
     return;
   if (!find_route (self, request, message))
     return;
@@ -308,7 +295,7 @@ on_headers (SoupServer        *soup,
     return;
   if (!belfry_request_parse_query (request, &error))
     {
-      refuse (self, request, 400, error->message);
+      belfry_refuse (request, 400, error->message);
       return;
     }
   if (!check_size (self, request))

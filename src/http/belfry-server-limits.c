@@ -27,6 +27,7 @@ typedef enum
   PROP_HEADERS_TOO_LARGE,
   PROP_TIMEOUTS,
   PROP_IDLE_CLOSED,
+  PROP_LINGERING_CLOSED,
 } BelfryServerLimit;
 
 gboolean
@@ -71,6 +72,9 @@ belfry_server_get_limit (BelfryServer *self,
       return TRUE;
     case PROP_IDLE_CLOSED:
       g_value_set_uint64 (value, tally->idle_closed);
+      return TRUE;
+    case PROP_LINGERING_CLOSED:
+      g_value_set_uint64 (value, tally->lingering_closed);
       return TRUE;
     default:
       return FALSE;
@@ -146,6 +150,7 @@ belfry_server_set_limit (BelfryServer *self,
     case PROP_HEADERS_TOO_LARGE:
     case PROP_TIMEOUTS:
     case PROP_IDLE_CLOSED:
+    case PROP_LINGERING_CLOSED:
     default:
       return FALSE;
     }
@@ -285,6 +290,16 @@ install_counters (GObjectClass *object_class)
    * Since: 0.1
    */
   install_counter (object_class, PROP_IDLE_CLOSED, "idle-closed");
+
+  /**
+   * BelfryServer:lingering-closed:
+   *
+   * Connections closed since the start because the client did not close after its last answer, a refusal, for two
+   * seconds or while 256 later ones did not either.
+   *
+   * Since: 0.1
+   */
+  install_counter (object_class, PROP_LINGERING_CLOSED, "lingering-closed");
 }
 
 void

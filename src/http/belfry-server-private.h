@@ -5,6 +5,7 @@
 #include "belfry-admission-private.h"
 #include "belfry-answer-quota-private.h"
 #include "belfry-cors-private.h"
+#include "belfry-http-clock-private.h"
 #include "belfry-request-private.h"
 #include "belfry-route-table-private.h"
 #include "belfry-server.h"
@@ -15,6 +16,7 @@ G_BEGIN_DECLS
 
 BelfrySessionSet *belfry_server_get_sessions    (BelfryServer *self);
 GCancellable     *belfry_server_get_stopping    (BelfryServer *self);
+BelfryHttpClock  *belfry_server_get_clock       (BelfryServer *self);
 gboolean          belfry_server_is_stopping     (BelfryServer *self);
 gboolean          belfry_server_is_over_tls     (BelfryServer *self);
 gint64            belfry_server_get_started_usec (BelfryServer *self);  /* monotonic */

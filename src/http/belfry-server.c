@@ -44,6 +44,12 @@ belfry_server_get_stopping (BelfryServer *self)
   return self->stopping;
 }
 
+BelfryHttpClock *
+belfry_server_get_clock (BelfryServer *self)
+{
+  return belfry_gate_get_clock (self->gate);
+}
+
 gboolean
 belfry_server_is_stopping (BelfryServer *self)
 {

@@ -385,6 +385,21 @@ def test_plain_bytes_and_half_a_handshake_on_the_tls_port(belfryd, certificate):
 
 # Number
 
+def test_refused_ones_that_do_not_leave_are_few(belfryd):
+    daemon = belfryd(RATE_LIMIT_PUBLISH='1/day')
+    daemon.publish()
+    refused = [daemon.connect() for _ in range(600)]
+    for one in refused:
+        one.send(POST + b'Content-Length: 100\r\n\r\n{')
+    for one in refused:
+        assert one.take_response()[0] == 429
+    # At once, and not when their two seconds are over.
+    assert daemon.stats()['server']['lingering_closed'] >= 600 - 256
+    wait_until(lambda: daemon.stats()['server']['connections'] <= 256 + 10, what='the end of those over the number')
+    for one in refused:
+        one.drop()
+
+
 def test_over_the_number_the_longest_idle_makes_room(belfryd):
     daemon = belfryd(MAX_CONNECTIONS=10)
     idle = [daemon.connect() for _ in range(10)]

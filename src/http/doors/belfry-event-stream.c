@@ -126,7 +126,7 @@ get_stream (BelfryServer  *server,
     }
   if (belfry_request_has_body (request))
     {
-      belfry_refuse_and_close (request, belfry_server_get_stopping (server), 400, "No body expected");
+      belfry_refuse_and_close (request, 400, "No body expected");
       return;
     }
 

@@ -96,8 +96,7 @@ check_handshake (BelfryServer  *server,
 
   if (belfry_request_has_body (request))
     {
-      belfry_refuse_and_close (request, belfry_server_get_stopping (server), 400,
-                               "A WebSocket handshake has no body");
+      belfry_refuse_and_close (request, 400, "A WebSocket handshake has no body");
       return FALSE;
     }
   if (!is_upgrade (message) || g_strcmp0 (version, "13") != 0)
@@ -143,7 +142,7 @@ open_door (BelfryServer  *server,
     {
       if (!belfry_request_has_body (request))
         belfry_request_set_response_header (request, "Connection", "close");
-      belfry_refuse (request, belfry_server_get_stopping (server), 403, "Origin not allowed");
+      belfry_refuse (request, 403, "Origin not allowed");
       return;
     }
   if (!check_handshake (server, request))

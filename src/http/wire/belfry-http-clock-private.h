@@ -18,6 +18,7 @@ typedef enum
   BELFRY_HTTP_PHASE_HEAD,
   BELFRY_HTTP_PHASE_BODY,       /* since its last bytes */
   BELFRY_HTTP_PHASE_WRITE,      /* since the peer last took something of an answer */
+  BELFRY_HTTP_PHASE_LINGER,     /* answered for the last time, and not closed yet */
   BELFRY_HTTP_N_PHASES,
 } BelfryHttpPhase;
 
@@ -28,6 +29,7 @@ typedef struct
   guint64 heads_too_large;
   guint64 timeouts;          /* 408, and handshakes and answers that stood still */
   guint64 idle_closed;       /* by time, or to make room */
+  guint64 lingering_closed;  /* the same, of those that did not close after their last answer */
 } BelfryHttpTally;
 
 /* Part of whatever waits. expired is called once, with the timer stopped. */
@@ -54,8 +56,9 @@ gint64           belfry_http_clock_get_now   (BelfryHttpClock *self);
 /* Anew, when it already runs. */
 void             belfry_http_clock_start     (BelfryHttpClock *self, BelfryHttpTimer *timer, BelfryHttpPhase phase);
 void             belfry_http_clock_stop      (BelfryHttpClock *self, BelfryHttpTimer *timer);
-/* Ends the one that has been idle for longest; FALSE when none is. */
-gboolean         belfry_http_clock_make_room (BelfryHttpClock *self);
+guint            belfry_http_clock_count     (BelfryHttpClock *self, BelfryHttpPhase phase);
+/* Ends the one that has been in that phase for longest; FALSE when none is. */
+gboolean         belfry_http_clock_make_room (BelfryHttpClock *self, BelfryHttpPhase phase);
 BelfryHttpTally *belfry_http_clock_get_tally (BelfryHttpClock *self);
 
 G_END_DECLS

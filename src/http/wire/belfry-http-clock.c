@@ -32,6 +32,7 @@ belfry_http_clock_new (void)
   self->limits_usec[BELFRY_HTTP_PHASE_HEAD] = 10 * G_USEC_PER_SEC;
   self->limits_usec[BELFRY_HTTP_PHASE_BODY] = 30 * G_USEC_PER_SEC;
   self->limits_usec[BELFRY_HTTP_PHASE_WRITE] = 60 * G_USEC_PER_SEC;
+  self->limits_usec[BELFRY_HTTP_PHASE_LINGER] = 2 * G_USEC_PER_SEC;
   self->body_limit_usec = 120 * G_USEC_PER_SEC;
   self->tick_usec = MAX_TICK_USEC;
   self->now_usec = g_get_monotonic_time ();
@@ -76,6 +77,8 @@ expire (BelfryHttpClock *self,
   belfry_http_clock_stop (self, timer);
   if (phase == BELFRY_HTTP_PHASE_IDLE)
     self->tally.idle_closed++;
+  else if (phase == BELFRY_HTTP_PHASE_LINGER)
+    self->tally.lingering_closed++;
   else
     self->tally.timeouts++;
   timer->expired (timer);
@@ -128,7 +131,7 @@ start_tick (BelfryHttpClock *self)
   g_source_attach (self->tick, self->context);
 }
 
-/* Fine enough for the shortest limit. */
+/* Fine enough for the shortest limit that somebody chose. */
 static void
 choose_tick (BelfryHttpClock *self)
 {
@@ -136,7 +139,7 @@ choose_tick (BelfryHttpClock *self)
 
   for (guint phase = 0; phase < BELFRY_HTTP_N_PHASES; phase++)
     {
-      if (self->limits_usec[phase] > 0)
+      if (phase != BELFRY_HTTP_PHASE_LINGER && self->limits_usec[phase] > 0)
         tick_usec = MIN (tick_usec, self->limits_usec[phase] / 8);
     }
   if (self->body_limit_usec > 0)
@@ -213,10 +216,18 @@ belfry_http_clock_stop (BelfryHttpClock *self,
   timer->phase = BELFRY_HTTP_PHASE_NONE;
 }
 
-gboolean
-belfry_http_clock_make_room (BelfryHttpClock *self)
+guint
+belfry_http_clock_count (BelfryHttpClock *self,
+                         BelfryHttpPhase  phase)
 {
-  GList *oldest = self->queues[BELFRY_HTTP_PHASE_IDLE].head;
+  return self->queues[phase].length;
+}
+
+gboolean
+belfry_http_clock_make_room (BelfryHttpClock *self,
+                             BelfryHttpPhase  phase)
+{
+  GList *oldest = self->queues[phase].head;
 
   if (oldest == NULL)
     return FALSE;

@@ -61,7 +61,7 @@ leave_base (BelfryHttpStream *self,
 {
   stop_watching (self);
   self->is_refused = TRUE;
-  belfry_answer_and_close (self->base, answer, self->stopping);
+  belfry_answer_and_close (self->base, answer, self->clock, self->stopping);
 }
 
 static gboolean

@@ -263,7 +263,8 @@ static gboolean
 has_room (BelfryListener *self)
 {
   return self->max_open == 0 || belfry_listener_get_n_open (self) < self->max_open
-         || belfry_http_clock_make_room (self->clock);
+         || belfry_http_clock_make_room (self->clock, BELFRY_HTTP_PHASE_LINGER)
+         || belfry_http_clock_make_room (self->clock, BELFRY_HTTP_PHASE_IDLE);
 }
 
 static void

@@ -2,7 +2,10 @@
  * Copyright 2026 The Belfry authors */
 #include "belfry-refusal-private.h"
 
-#define LINGER_MSEC      2000
+#include "belfry-server-private.h"
+
+/* More than these at a time are closed at once, the oldest first: each is a source that the main loop asks. */
+#define MAX_LINGERING    256
 #define LINGER_MAX_BYTES (4 * 1024 * 1024)
 #define SCRATCH_BYTES    16384
 
@@ -59,14 +62,15 @@ belfry_refusal_format (SoupServerMessage *message,
 
 typedef struct
 {
-  GIOStream    *stream;     /* owned */
-  GBytes       *answer;     /* owned */
-  GCancellable *cancellable;  /* owned; the deadline, or the end of the server */
-  GCancellable *stopping;   /* owned; may be NULL */
-  gulong        stopping_id;
-  GSource      *deadline;   /* owned */
-  gsize         dropped;    /* bytes */
-  guint8        scratch[SCRATCH_BYTES];
+  GIOStream       *stream;     /* owned */
+  GBytes          *answer;     /* owned */
+  GCancellable    *cancellable;  /* owned; time is over, or the server ends */
+  GCancellable    *stopping;   /* owned; may be NULL */
+  gulong           stopping_id;
+  BelfryHttpClock *clock;      /* owned reference */
+  BelfryHttpTimer  timer;
+  gsize            dropped;    /* bytes */
+  guint8           scratch[SCRATCH_BYTES];
 } Refusal;
 
 static void drop_more (Refusal *refusal);
@@ -78,11 +82,12 @@ on_stopping (GCancellable *stopping,
   g_cancellable_cancel (cancellable);
 }
 
-static gboolean
-on_deadline (gpointer user_data)
+static void
+on_expired (BelfryHttpTimer *timer)
 {
-  g_cancellable_cancel (G_CANCELLABLE (user_data));
-  return G_SOURCE_REMOVE;
+  Refusal *refusal = (Refusal *) ((char *) timer - G_STRUCT_OFFSET (Refusal, timer));
+
+  g_cancellable_cancel (refusal->cancellable);
 }
 
 static void
@@ -90,8 +95,8 @@ finish (Refusal *refusal)
 {
   if (refusal->stopping != NULL)
     g_cancellable_disconnect (refusal->stopping, refusal->stopping_id);
-  g_source_destroy (refusal->deadline);
-  g_source_unref (refusal->deadline);
+  belfry_http_clock_stop (refusal->clock, &refusal->timer);
+  g_clear_pointer (&refusal->clock, belfry_http_clock_unref);
   g_io_stream_close_async (refusal->stream, G_PRIORITY_DEFAULT, NULL, NULL, NULL);
   g_clear_object (&refusal->stream);
   g_clear_object (&refusal->cancellable);
@@ -160,21 +165,24 @@ answered_cb (GObject      *source,
 }
 
 void
-belfry_answer_and_close (GIOStream    *stream,
-                         GBytes       *answer,
-                         GCancellable *cancellable)
+belfry_answer_and_close (GIOStream       *stream,
+                         GBytes          *answer,
+                         BelfryHttpClock *clock,
+                         GCancellable    *stopping)
 {
   Refusal *refusal = g_new0 (Refusal, 1);
 
   refusal->answer = g_bytes_ref (answer);
   refusal->stream = g_object_ref (stream);
   refusal->cancellable = g_cancellable_new ();
-  refusal->stopping = cancellable != NULL ? g_object_ref (cancellable) : NULL;
-  if (cancellable != NULL)
-    refusal->stopping_id = g_cancellable_connect (cancellable, G_CALLBACK (on_stopping), refusal->cancellable, NULL);
-  refusal->deadline = g_timeout_source_new (LINGER_MSEC);
-  g_source_set_callback (refusal->deadline, on_deadline, g_object_ref (refusal->cancellable), g_object_unref);
-  g_source_attach (refusal->deadline, g_main_context_get_thread_default ());
+  refusal->stopping = stopping != NULL ? g_object_ref (stopping) : NULL;
+  if (stopping != NULL)
+    refusal->stopping_id = g_cancellable_connect (stopping, G_CALLBACK (on_stopping), refusal->cancellable, NULL);
+  refusal->clock = belfry_http_clock_ref (clock);
+  refusal->timer.expired = on_expired;
+  if (belfry_http_clock_count (clock, BELFRY_HTTP_PHASE_LINGER) >= MAX_LINGERING)
+    belfry_http_clock_make_room (clock, BELFRY_HTTP_PHASE_LINGER);
+  belfry_http_clock_start (clock, &refusal->timer, BELFRY_HTTP_PHASE_LINGER);
 
   g_output_stream_write_all_async (g_io_stream_get_output_stream (refusal->stream),
                                    g_bytes_get_data (refusal->answer, NULL),
@@ -184,25 +192,24 @@ belfry_answer_and_close (GIOStream    *stream,
 
 void
 belfry_refuse_and_close (BelfryRequest *request,
-                         GCancellable  *cancellable,
                          guint          status,
                          const char    *detail)
 {
+  BelfryServer *server = belfry_request_get_server (request);
   g_autoptr(GBytes) answer = belfry_request_format_refusal (request, status, detail);
   g_autoptr(GIOStream) stream = belfry_request_steal_connection (request);
 
-  belfry_answer_and_close (stream, answer, cancellable);
+  belfry_answer_and_close (stream, answer, belfry_server_get_clock (server), belfry_server_get_stopping (server));
 }
 
 void
 belfry_refuse (BelfryRequest *request,
-               GCancellable  *cancellable,
                guint          status,
                const char    *detail)
 {
   /* What the client still sends of its body would be kept, and be the next request to the parser. */
   if (belfry_request_has_body (request))
-    belfry_refuse_and_close (request, cancellable, status, detail);
+    belfry_refuse_and_close (request, status, detail);
   else
     belfry_request_respond_detail (request, status, detail);
 }

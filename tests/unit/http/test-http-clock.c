@@ -93,18 +93,18 @@ test_make_room (void)
   Waiter second = new_waiter ();
   Waiter busy = new_waiter ();
 
-  g_assert_false (belfry_http_clock_make_room (clock));
+  g_assert_false (belfry_http_clock_make_room (clock, BELFRY_HTTP_PHASE_IDLE));
   belfry_http_clock_start (clock, &busy.timer, BELFRY_HTTP_PHASE_HEAD);
   belfry_http_clock_start (clock, &first.timer, BELFRY_HTTP_PHASE_IDLE);
   belfry_http_clock_start (clock, &second.timer, BELFRY_HTTP_PHASE_IDLE);
   /* Whoever starts anew has not been idle for long. */
   belfry_http_clock_start (clock, &first.timer, BELFRY_HTTP_PHASE_IDLE);
 
-  g_assert_true (belfry_http_clock_make_room (clock));
+  g_assert_true (belfry_http_clock_make_room (clock, BELFRY_HTTP_PHASE_IDLE));
   g_assert_cmpuint (second.n_expired, ==, 1);
-  g_assert_true (belfry_http_clock_make_room (clock));
+  g_assert_true (belfry_http_clock_make_room (clock, BELFRY_HTTP_PHASE_IDLE));
   g_assert_cmpuint (first.n_expired, ==, 1);
-  g_assert_false (belfry_http_clock_make_room (clock));
+  g_assert_false (belfry_http_clock_make_room (clock, BELFRY_HTTP_PHASE_IDLE));
   g_assert_cmpuint (busy.n_expired, ==, 0);
   g_assert_cmpuint (belfry_http_clock_get_tally (clock)->idle_closed, ==, 2);
   belfry_http_clock_stop (clock, &busy.timer);
