@@ -586,7 +586,8 @@ belfry_event_store_check_async (BelfryEventStore    *self,
  *
  * Ends a check.
  *
- * Returns: %TRUE when the log can be read and written, %FALSE with %BELFRY_ERROR_UNAVAILABLE otherwise
+ * Returns: %TRUE when the log can be read and written; %FALSE with %BELFRY_ERROR_CORRUPT when it can be written, and a
+ *   part of it is damaged; otherwise %FALSE with %BELFRY_ERROR_UNAVAILABLE
  *
  * Since: 0.1
  */

@@ -4,8 +4,8 @@
 
 #include "belfry-event-private.h"
 #include "belfry-sqlite-log-private.h"
-#include "belfry-sqlite-merge-private.h"
 #include "belfry-sqlite-receipts-private.h"
+#include "belfry-sqlite-sealer-private.h"
 
 G_BEGIN_DECLS
 
@@ -15,17 +15,28 @@ typedef enum
   BELFRY_SQLITE_INSERT_TYPE,
   BELFRY_SQLITE_UPDATE_TYPE,
   BELFRY_SQLITE_UPDATE_STATE,
+  BELFRY_SQLITE_UPDATE_INDEXING,
   BELFRY_SQLITE_BEGIN,
   BELFRY_SQLITE_COMMIT,
   BELFRY_SQLITE_SELECT_RUN,
-  BELFRY_SQLITE_SELECT_BELOW,
-  BELFRY_SQLITE_DELETE_EVENT,
-  BELFRY_SQLITE_DELETE_SESSION,
-  BELFRY_SQLITE_DELETE_USER,
-  BELFRY_SQLITE_DELETE_TYPE,
+  BELFRY_SQLITE_SELECT_BOUND,
+  BELFRY_SQLITE_SELECT_UNINDEXED,
+  BELFRY_SQLITE_SELECT_DROPPED,
+  BELFRY_SQLITE_DELETE_EVENTS,
+  BELFRY_SQLITE_DELETE_CHUNKS,
   BELFRY_SQLITE_DELETE_IMPORTED,
   BELFRY_SQLITE_N_STATEMENTS,
 } BelfrySqliteStatement;
+
+/* What can wait, and is set aside until the next start when it comes upon damage. */
+typedef enum
+{
+  BELFRY_SQLITE_CHORE_INDEX     = 1 << 0,  /* of new blocks */
+  BELFRY_SQLITE_CHORE_OLD_INDEX = 1 << 1,  /* of blocks that an older version of the format left */
+  BELFRY_SQLITE_CHORE_RECLAIM   = 1 << 2,
+  BELFRY_SQLITE_CHORE_OLD_TABLE = 1 << 3,
+  BELFRY_SQLITE_CHORE_RECEIPTS  = 1 << 4,
+} BelfrySqliteChore;
 
 typedef struct
 {
@@ -56,10 +67,12 @@ typedef struct
   GHashTable        *types;    /* name → BelfrySqliteType */
   GPtrArray         *touched;  /* BelfrySqliteType that the open transaction counts */
   BelfrySqliteReceipts *receipts;
-  BelfrySqliteMerge *merge;
-  guint              merge_entries;    /* how many the open transaction may insert */
-  gint64             merge_usec;       /* and for how long */
+  BelfrySqliteSealer *sealer;
+  guint              seal_chunks;      /* how many the open transaction may insert */
+  gint64             seal_usec;        /* and for how long */
   gboolean           may_hold_dead;    /* rows behind the floor */
+  gboolean           may_hold_old;     /* tables of an older version of the format */
+  guint              set_aside;        /* BelfrySqliteChore: those that came upon damage */
   guint64            announced;        /* everything below is known to the home context */
   guint64            barrier;          /* from the next position to here nothing is skipped; 0: not known */
   guint              n_wal_pages;      /* length of the write-ahead log */
@@ -106,6 +119,16 @@ gboolean              belfry_sqlite_appender_recall (BelfrySqliteAppender  *self
                                                      GError               **error);
 gboolean              belfry_sqlite_appender_reclaim (BelfrySqliteAppender *self,
                                                      GError               **error);
+gboolean              belfry_sqlite_appender_drop_old (BelfrySqliteAppender *self,
+                                                     GError               **error);
+gboolean              belfry_sqlite_appender_seek_unindexed (BelfrySqliteAppender *self,
+                                                     GError               **error);
+gboolean              belfry_sqlite_appender_seek_dropped (BelfrySqliteAppender *self,
+                                                     GError               **error);
+void                  belfry_sqlite_appender_bound_tail (BelfrySqliteAppender *self);
+gboolean              belfry_sqlite_appender_set_aside (BelfrySqliteAppender *self,
+                                                     BelfrySqliteChore      chore,
+                                                     const GError          *error);
 GArray               *belfry_sqlite_type_changes_new (void);
 
 G_END_DECLS

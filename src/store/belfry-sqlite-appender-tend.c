@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * Copyright 2026 The Belfry authors */
 
-/* What the writer's connection does besides appending: finding out what became of a commit that failed, and
- * removing what lies behind the floor. */
+/* What the writer's connection does besides appending: finding out what became of a commit that failed, beginning with
+ * blocks that lack their index, removing what lies behind the floor and what only older versions of the format need. */
 
 #include "belfry-sqlite-appender-private.h"
+
+/* A block has a chunk for so many of its rows or more. */
+#define RECLAIM_ROWS_A_CHUNK 50
 
 static void
 count_type (BelfrySqliteAppender *self,
@@ -151,125 +154,210 @@ belfry_sqlite_appender_recall (BelfrySqliteAppender  *self,
   return TRUE;
 }
 
-typedef struct
-{
-  guint64  position;
-  guint32  type;
-  char    *session_id;
-  char    *user_id;
-} DeadRow;
-
-static void
-clear_dead_row (gpointer data)
-{
-  DeadRow *row = data;
-
-  g_free (row->session_id);
-  g_free (row->user_id);
-}
-
+/* Where a portion of the rows behind the floor ends. */
 static gboolean
-collect_dead (BelfrySqliteAppender  *self,
-              GArray                *rows,
-              GError               **error)
+find_bound (BelfrySqliteAppender  *self,
+            guint64               *bound,
+            GError               **error)
 {
-  sqlite3_stmt *stmt = self->statements[BELFRY_SQLITE_SELECT_BELOW];
+  sqlite3_stmt *stmt = self->statements[BELFRY_SQLITE_SELECT_BOUND];
+  gboolean has_row;
 
   sqlite3_bind_int64 (stmt, 1, (gint64) self->state.floor);
   sqlite3_bind_int64 (stmt, 2, self->log->tuning.reclaim_rows);
-  for (;;)
+  if (!belfry_sqlite_next (stmt, &has_row, error))
+    return FALSE;
+
+  *bound = self->state.floor;
+  if (has_row)
     {
-      gboolean has_row;
-      DeadRow row;
-
-      if (!belfry_sqlite_next (stmt, &has_row, error))
-        return FALSE;
-      if (!has_row)
-        return TRUE;
-
-      row.position = (guint64) sqlite3_column_int64 (stmt, 0);
-      row.type = (guint32) sqlite3_column_int64 (stmt, 1);
-      row.session_id = g_strdup ((const char *) sqlite3_column_text (stmt, 2));
-      row.user_id = g_strdup ((const char *) sqlite3_column_text (stmt, 3));
-      g_array_append_val (rows, row);
+      *bound = (guint64) sqlite3_column_int64 (stmt, 0);
+      sqlite3_reset (stmt);
     }
+
+  return TRUE;
 }
 
 static gboolean
-remove_text (BelfrySqliteAppender    *self,
-             BelfrySqliteStatement    statement,
-             const char              *key,
-             guint64                  position,
-             GError                 **error)
+remove_below (BelfrySqliteAppender  *self,
+              guint64                bound,
+              gboolean              *was_last,
+              GError               **error)
 {
-  sqlite3_stmt *stmt = self->statements[statement];
+  sqlite3_stmt *events = self->statements[BELFRY_SQLITE_DELETE_EVENTS];
+  sqlite3_stmt *imported = self->statements[BELFRY_SQLITE_DELETE_IMPORTED];
+  sqlite3_stmt *chunks = self->statements[BELFRY_SQLITE_DELETE_CHUNKS];
+  const BelfrySqliteBlocks *blocks = &self->log->blocks;
 
-  if (key == NULL)
-    return TRUE;
+  sqlite3_bind_int64 (events, 1, (gint64) bound);
+  sqlite3_bind_int64 (imported, 1, (gint64) bound);
+  /* As many as there are for that many rows, and more. */
+  sqlite3_bind_int64 (chunks, 1, belfry_sqlite_blocks_id (blocks, belfry_sqlite_blocks_get_number (blocks, bound),
+                                                          0, 0, 0));
+  sqlite3_bind_int64 (chunks, 2, MAX (self->log->tuning.reclaim_rows / RECLAIM_ROWS_A_CHUNK, 1));
 
-  belfry_sqlite_bind_text (stmt, 1, key, -1);
-  sqlite3_bind_int64 (stmt, 2, (gint64) position);
+  if (!belfry_sqlite_run (events, error) ||
+      (self->log->last_imported != 0 && !belfry_sqlite_run (imported, error)) ||
+      !belfry_sqlite_run (chunks, error))
+    return FALSE;
 
-  return belfry_sqlite_run (stmt, error);
+  *was_last = bound == self->state.floor && sqlite3_changes (self->db) == 0;
+
+  return TRUE;
 }
 
-static gboolean
-remove_imported_id (BelfrySqliteAppender  *self,
-                    guint64                position,
-                    GError               **error)
-{
-  sqlite3_stmt *stmt = self->statements[BELFRY_SQLITE_DELETE_IMPORTED];
-
-  if (position > self->log->last_imported)
-    return TRUE;
-
-  sqlite3_bind_int64 (stmt, 1, (gint64) position);
-
-  return belfry_sqlite_run (stmt, error);
-}
-
-static gboolean
-remove_dead (BelfrySqliteAppender  *self,
-             const DeadRow         *row,
-             GError               **error)
-{
-  sqlite3_stmt *event = self->statements[BELFRY_SQLITE_DELETE_EVENT];
-  sqlite3_stmt *type = self->statements[BELFRY_SQLITE_DELETE_TYPE];
-
-  sqlite3_bind_int64 (event, 1, (gint64) row->position);
-  sqlite3_bind_int64 (type, 1, row->type);
-  sqlite3_bind_int64 (type, 2, (gint64) row->position);
-
-  return belfry_sqlite_run (event, error) &&
-         belfry_sqlite_run (type, error) &&
-         remove_imported_id (self, row->position, error) &&
-         remove_text (self, BELFRY_SQLITE_DELETE_SESSION, row->session_id, row->position, error) &&
-         remove_text (self, BELFRY_SQLITE_DELETE_USER, row->user_id, row->position, error);
-}
-
-/* Removes some of the rows behind the floor, and their entries in the indexes, in a transaction of its own. */
+/* Removes some of the rows behind the floor, and of the chunks of blocks that lie there whole, in a transaction of its own. */
 gboolean
 belfry_sqlite_appender_reclaim (BelfrySqliteAppender  *self,
                                 GError               **error)
 {
-  g_autoptr(GArray) rows = g_array_new (FALSE, FALSE, sizeof (DeadRow));
   gboolean was_last;
+  guint64 bound;
 
-  g_array_set_clear_func (rows, clear_dead_row);
-  if (!collect_dead (self, rows, error))
+  if (!find_bound (self, &bound, error) ||
+      !belfry_sqlite_appender_begin (self, error) ||
+      !remove_below (self, bound, &was_last, error) ||
+      !belfry_sqlite_appender_commit (self, &self->state, error))
     return FALSE;
 
-  was_last = rows->len < self->log->tuning.reclaim_rows;
-  if (rows->len > 0 && !belfry_sqlite_appender_begin (self, error))
-    return FALSE;
-
-  for (guint i = 0; i < rows->len; i++)
-    if (!remove_dead (self, &g_array_index (rows, DeadRow, i), error))
-      return FALSE;
-
-  if (rows->len > 0 && !belfry_sqlite_appender_commit (self, &self->state, error))
-    return FALSE;
   self->may_hold_dead = !was_last;
+
+  return TRUE;
+}
+
+/* Empties a table that version 1 of the format had, a little at a time, and drops it when it is empty. */
+static gboolean
+shrink_table (BelfrySqliteAppender  *self,
+              const char            *name,
+              GError               **error)
+{
+  g_autofree char *shrink = NULL;
+  g_autofree char *drop = NULL;
+
+  shrink = g_strdup_printf ("DELETE FROM %s WHERE (key, position) IN (SELECT key, position FROM %s LIMIT %u)",
+                            name, name, 2 * self->log->tuning.reclaim_rows);
+  if (!belfry_sqlite_execute (self->db, shrink, error))
+    return FALSE;
+  if (sqlite3_changes (self->db) > 0)
+    return TRUE;
+
+  drop = g_strdup_printf ("DROP TABLE %s", name);
+
+  return belfry_sqlite_execute (self->db, drop, error);
+}
+
+/* Removes a part of what only an older version of the format needs, in a transaction of its own. */
+gboolean
+belfry_sqlite_appender_drop_old (BelfrySqliteAppender  *self,
+                                 GError               **error)
+{
+  g_autoptr(sqlite3_stmt) stmt = NULL;
+  g_autofree char *name = NULL;
+  gboolean has_row;
+
+  stmt = belfry_sqlite_prepare (self->db, "SELECT name FROM sqlite_schema WHERE type = 'table'"
+                                " AND name IN ('by_session', 'by_user', 'by_type')", error);
+  if (stmt == NULL || !belfry_sqlite_next (stmt, &has_row, error))
+    return FALSE;
+
+  self->may_hold_old = has_row;
+  if (!has_row)
+    return TRUE;
+  name = g_strdup ((const char *) sqlite3_column_text (stmt, 0));
+  g_clear_pointer (&stmt, sqlite3_finalize);
+
+  return belfry_sqlite_appender_begin (self, error) &&
+         shrink_table (self, name, error) &&
+         belfry_sqlite_appender_commit (self, &self->state, error);
+}
+
+/* Begins with the newest block that lacks its index and is not in the tail; when there is none, says so in the log. */
+gboolean
+belfry_sqlite_appender_seek_unindexed (BelfrySqliteAppender  *self,
+                                       GError               **error)
+{
+  sqlite3_stmt *stmt = self->statements[BELFRY_SQLITE_SELECT_UNINDEXED];
+  BelfrySqliteState state = self->state;
+  gboolean has_row;
+  gint64 position;
+
+  sqlite3_bind_int64 (stmt, 1, (gint64) state.floor);
+  sqlite3_bind_int64 (stmt, 2, (gint64) state.unindexed - 1);
+  if (!belfry_sqlite_next (stmt, &has_row, error))
+    return FALSE;
+  position = has_row ? sqlite3_column_int64 (stmt, 0) : 0;
+  sqlite3_reset (stmt);
+
+  if (position != 0)
+    {
+      belfry_sqlite_sealer_begin_rows (self->sealer, (guint64) position);
+      return TRUE;
+    }
+
+  state.unindexed = 0;
+
+  return belfry_sqlite_appender_begin (self, error) && belfry_sqlite_appender_commit (self, &state, error);
+}
+
+/* Begins with the oldest block that the tail has dropped; when such blocks have no rows any more, forgets them. */
+gboolean
+belfry_sqlite_appender_seek_dropped (BelfrySqliteAppender  *self,
+                                     GError               **error)
+{
+  sqlite3_stmt *stmt = self->statements[BELFRY_SQLITE_SELECT_DROPPED];
+  gboolean has_row;
+  gint64 position;
+
+  sqlite3_bind_int64 (stmt, 1, (gint64) self->state.merged + 1);
+  sqlite3_bind_int64 (stmt, 2, (gint64) belfry_sqlite_tail_get_dropped (self->log->tail));
+  if (!belfry_sqlite_next (stmt, &has_row, error))
+    return FALSE;
+  position = has_row ? sqlite3_column_int64 (stmt, 0) : 0;
+  sqlite3_reset (stmt);
+
+  if (position != 0)
+    belfry_sqlite_sealer_begin_dropped (self->sealer, (guint64) position);
+  else
+    belfry_sqlite_tail_drop (self->log->tail, 0);
+
+  return TRUE;
+}
+
+static const char *
+describe_chore (BelfrySqliteChore chore)
+{
+  switch (chore)
+    {
+    case BELFRY_SQLITE_CHORE_INDEX:
+      return "New events get no index";
+    case BELFRY_SQLITE_CHORE_OLD_INDEX:
+      return "Old events get no index";
+    case BELFRY_SQLITE_CHORE_RECLAIM:
+      return "The room of deleted events is not used again";
+    case BELFRY_SQLITE_CHORE_OLD_TABLE:
+      return "Tables of an older version are not removed";
+    case BELFRY_SQLITE_CHORE_RECEIPTS:
+      return "Old receipts are not removed";
+    default:
+      g_assert_not_reached ();
+    }
+}
+
+/* When @error says that something is damaged, @chore is not tried again before the next start. To be followed by
+ * belfry_sqlite_appender_give_up(). */
+gboolean
+belfry_sqlite_appender_set_aside (BelfrySqliteAppender *self,
+                                  BelfrySqliteChore     chore,
+                                  const GError         *error)
+{
+  if (!belfry_sqlite_error_is_damage (error))
+    return FALSE;
+
+  if (chore == BELFRY_SQLITE_CHORE_INDEX || chore == BELFRY_SQLITE_CHORE_OLD_INDEX)
+    belfry_sqlite_sealer_cancel (self->sealer);
+  if ((self->set_aside & chore) == 0)
+    g_warning ("The database is damaged: %s; %s before the next start", error->message, describe_chore (chore));
+  self->set_aside |= chore;
 
   return TRUE;
 }

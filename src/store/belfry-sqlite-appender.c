@@ -8,18 +8,20 @@ static const char *const sources[BELFRY_SQLITE_N_STATEMENTS] = {
   [BELFRY_SQLITE_INSERT_TYPE] = "INSERT INTO event_type (name, count, last_seen) VALUES (?1, 0, 0)",
   [BELFRY_SQLITE_UPDATE_TYPE] = "UPDATE event_type SET count = ?2, last_seen = ?3 WHERE id = ?1",
   [BELFRY_SQLITE_UPDATE_STATE] = "UPDATE state SET next_position = ?1, floor = ?2, merged = ?3, last_usec = ?4",
+  [BELFRY_SQLITE_UPDATE_INDEXING] = "UPDATE indexing SET unindexed = ?1",
   [BELFRY_SQLITE_BEGIN] = "BEGIN IMMEDIATE",
   [BELFRY_SQLITE_COMMIT] = "COMMIT",
   [BELFRY_SQLITE_SELECT_RUN] =
     ("SELECT accepted, name, source, session_id, user_id, user_tier, amount, payload"
      " FROM event JOIN event_type ON event_type.id = type WHERE position = ?1"),
-  [BELFRY_SQLITE_SELECT_BELOW] =
-    "SELECT position, type, session_id, user_id FROM event WHERE position < ?1 ORDER BY position LIMIT ?2",
-  [BELFRY_SQLITE_DELETE_EVENT] = "DELETE FROM event WHERE position = ?1",
-  [BELFRY_SQLITE_DELETE_SESSION] = "DELETE FROM by_session WHERE key = ?1 AND position = ?2",
-  [BELFRY_SQLITE_DELETE_USER] = "DELETE FROM by_user WHERE key = ?1 AND position = ?2",
-  [BELFRY_SQLITE_DELETE_TYPE] = "DELETE FROM by_type WHERE key = ?1 AND position = ?2",
-  [BELFRY_SQLITE_DELETE_IMPORTED] = "DELETE FROM imported WHERE position = ?1",
+  [BELFRY_SQLITE_SELECT_BOUND] =
+    "SELECT position FROM event WHERE position < ?1 ORDER BY position LIMIT 1 OFFSET ?2",
+  [BELFRY_SQLITE_SELECT_UNINDEXED] = "SELECT max(position) FROM event WHERE position BETWEEN ?1 AND ?2",
+  [BELFRY_SQLITE_SELECT_DROPPED] = "SELECT min(position) FROM event WHERE position BETWEEN ?1 AND ?2",
+  [BELFRY_SQLITE_DELETE_EVENTS] = "DELETE FROM event WHERE position < ?1",
+  [BELFRY_SQLITE_DELETE_CHUNKS] =
+    "DELETE FROM chunk WHERE id IN (SELECT id FROM chunk WHERE id < ?1 ORDER BY id LIMIT ?2)",
+  [BELFRY_SQLITE_DELETE_IMPORTED] = "DELETE FROM imported WHERE position < ?1",
 };
 
 static void
@@ -56,7 +58,7 @@ belfry_sqlite_appender_new (BelfrySqliteLog *log)
   self->types = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, belfry_sqlite_type_free);
   self->touched = g_ptr_array_new ();
   self->receipts = belfry_sqlite_receipts_new (log->receipt_window_usec, log->receipt_max_bytes);
-  self->merge = belfry_sqlite_merge_new ();
+  self->sealer = belfry_sqlite_sealer_new (log);
 
   return self;
 }
@@ -65,7 +67,7 @@ void
 belfry_sqlite_appender_free (BelfrySqliteAppender *self)
 {
   belfry_sqlite_appender_close (self);
-  belfry_sqlite_merge_free (self->merge);
+  belfry_sqlite_sealer_free (self->sealer);
   belfry_sqlite_receipts_free (self->receipts);
   g_ptr_array_unref (self->touched);
   g_hash_table_unref (self->types);
@@ -78,8 +80,8 @@ belfry_sqlite_appender_close (BelfrySqliteAppender *self)
   for (guint i = 0; i < BELFRY_SQLITE_N_STATEMENTS; i++)
     g_clear_pointer (&self->statements[i], sqlite3_finalize);
   belfry_sqlite_receipts_disconnect (self->receipts);
-  belfry_sqlite_merge_disconnect (self->merge);
-  belfry_sqlite_merge_cancel (self->merge);
+  belfry_sqlite_sealer_disconnect (self->sealer);
+  belfry_sqlite_sealer_cancel (self->sealer);
   g_clear_pointer (&self->db, sqlite3_close);
 }
 
@@ -124,17 +126,43 @@ load_types (BelfrySqliteAppender  *self,
     }
 }
 
-/* The rows that no index table holds yet; the merge keeps them few. */
+/* Of more rows than there is room for, the older half is dropped, in whole blocks. */
+static void
+bound_tail (BelfrySqliteAppender *self,
+            BelfrySqliteTail     *tail,
+            guint64               end)
+{
+  const BelfrySqliteBlocks *blocks = &self->log->blocks;
+  guint64 kept = self->log->tuning.tail_rows / 2;
+  guint64 block;
+
+  if (self->log->tuning.tail_rows == 0 || belfry_sqlite_tail_get_size (tail) <= self->log->tuning.tail_rows ||
+      end <= kept)
+    return;
+
+  block = belfry_sqlite_blocks_get_number (blocks, end - kept);
+  if (block << blocks->bits > MAX (self->state.merged, belfry_sqlite_tail_get_dropped (tail)) + 1)
+    belfry_sqlite_tail_drop (tail, (block << blocks->bits) - 1);
+}
+
+void
+belfry_sqlite_appender_bound_tail (BelfrySqliteAppender *self)
+{
+  bound_tail (self, self->log->tail, self->state.next_position);
+}
+
+/* The rows of the block that is not full yet, and of such as were not indexed in time. */
 static gboolean
 load_tail (BelfrySqliteAppender  *self,
            GError               **error)
 {
-  g_autoptr(GArray) entries = g_array_new (FALSE, FALSE, sizeof (BelfrySqliteTailEntry));
+  g_autoptr(BelfrySqliteTail) tail = belfry_sqlite_tail_new ();
   g_autoptr(sqlite3_stmt) stmt = NULL;
+  BelfrySqliteTailEntry entry;
   gboolean has_row;
 
   stmt = belfry_sqlite_prepare (self->db,
-                                "SELECT position, type, session_id, user_id FROM event"
+                                "SELECT position, type, session_id, user_id, user_tier, amount FROM event"
                                 " WHERE position > ?1 ORDER BY position", error);
   if (stmt == NULL)
     return FALSE;
@@ -142,22 +170,15 @@ load_tail (BelfrySqliteAppender  *self,
   sqlite3_bind_int64 (stmt, 1, (gint64) self->state.merged);
   for (;;)
     {
-      BelfrySqliteTailEntry entry;
-
       if (!belfry_sqlite_next (stmt, &has_row, error))
         return FALSE;
       if (!has_row)
         break;
-
-      entry.position = (guint64) sqlite3_column_int64 (stmt, 0);
-      entry.type = (guint32) sqlite3_column_int64 (stmt, 1);
-      entry.session = belfry_sqlite_tail_hash ((const char *) sqlite3_column_text (stmt, 2));
-      entry.user = belfry_sqlite_tail_hash ((const char *) sqlite3_column_text (stmt, 3));
-      g_array_append_val (entries, entry);
+      belfry_sqlite_log_read_entry (self->log, stmt, &entry);
+      belfry_sqlite_tail_append (tail, &entry, 1);
+      bound_tail (self, tail, entry.position + 1);
     }
-
-  belfry_sqlite_tail_replace (self->log->tail, self->state.merged, self->state.next_position,
-                              g_steal_pointer (&entries));
+  belfry_sqlite_tail_replace (self->log->tail, self->state.merged, self->state.next_position, tail);
 
   return TRUE;
 }
@@ -213,7 +234,9 @@ static gboolean
 load (BelfrySqliteAppender  *self,
       GError               **error)
 {
-  if (!belfry_sqlite_schema_load_state (self->db, &self->state, error) ||
+  if (!belfry_sqlite_schema_upgrade (self->db, error) ||
+      !belfry_sqlite_schema_load_state (self->db, &self->state, error) ||
+      !belfry_sqlite_schema_load_indexing (self->db, &self->state, error) ||
       !check_positions (self, error) ||
       !load_types (self, error))
     return FALSE;
@@ -223,7 +246,9 @@ load (BelfrySqliteAppender  *self,
       /* Constant from here on: readers look at it without a lock. */
       self->log->log_id = self->state.log_id;
       self->log->origin = self->state.origin;
+      self->log->had_unindexed = self->state.unindexed != 0;
       belfry_event_id_key_init (&self->log->id_key, self->state.secret);
+      belfry_sqlite_blocks_init (&self->log->blocks, self->state.block_bits, self->state.secret);
       self->announced = self->state.next_position;
       if (!load_page_size (self, error) ||
           !load_last_imported (self, error) ||
@@ -280,6 +305,7 @@ belfry_sqlite_appender_open (BelfrySqliteAppender  *self,
 
   self->was_open = TRUE;
   self->may_hold_dead = TRUE;
+  self->may_hold_old = TRUE;
 
   return TRUE;
 }
@@ -305,7 +331,7 @@ belfry_sqlite_appender_give_up (BelfrySqliteAppender *self)
     }
   g_ptr_array_set_size (self->touched, 0);
   belfry_sqlite_tail_take_back (self->log->tail, self->state.next_position);
-  belfry_sqlite_merge_take_back (self->merge);
+  belfry_sqlite_sealer_take_back (self->sealer);
   belfry_sqlite_receipts_give_up (self->receipts);
 
   /* After some failures SQLite has rolled back by itself. */
@@ -313,31 +339,50 @@ belfry_sqlite_appender_give_up (BelfrySqliteAppender *self)
     sqlite3_exec (self->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
-/* Commits the open transaction with a flush; a merge that is under way may add its part first. */
+static gboolean
+write_state (BelfrySqliteAppender     *self,
+             const BelfrySqliteState  *state,
+             GError                  **error)
+{
+  sqlite3_stmt *stmt = self->statements[BELFRY_SQLITE_UPDATE_STATE];
+  sqlite3_stmt *indexing = self->statements[BELFRY_SQLITE_UPDATE_INDEXING];
+
+  sqlite3_bind_int64 (stmt, 1, (gint64) state->next_position);
+  sqlite3_bind_int64 (stmt, 2, (gint64) state->floor);
+  sqlite3_bind_int64 (stmt, 3, (gint64) state->merged);
+  sqlite3_bind_int64 (stmt, 4, state->last_usec);
+  sqlite3_bind_int64 (indexing, 1, (gint64) state->unindexed);
+
+  return belfry_sqlite_run (stmt, error) &&
+         (state->unindexed == self->state.unindexed || belfry_sqlite_run (indexing, error));
+}
+
+/* Commits the open transaction with a flush; an index that is being made may add its part first. */
 gboolean
 belfry_sqlite_appender_commit (BelfrySqliteAppender     *self,
                                const BelfrySqliteState  *wanted_state,
                                GError                  **error)
 {
-  sqlite3_stmt *stmt = self->statements[BELFRY_SQLITE_UPDATE_STATE];
   BelfrySqliteState state = *wanted_state;
+  g_autoptr(GError) local_error = NULL;
 
-  if (belfry_sqlite_merge_is_inserting (self->merge) &&
-      !belfry_sqlite_merge_insert (self->merge, self->db, self->merge_entries, self->merge_usec,
-                                   &state, error))
-    return FALSE;
+  if (self->seal_chunks > 0 && belfry_sqlite_sealer_is_inserting (self->sealer) &&
+      !belfry_sqlite_sealer_insert (self->sealer, self->db, self->seal_chunks, self->seal_usec, &state, &local_error))
+    {
+      (void) belfry_sqlite_appender_set_aside (self,
+                                               belfry_sqlite_sealer_is_of_old (self->sealer)
+                                               ? BELFRY_SQLITE_CHORE_OLD_INDEX : BELFRY_SQLITE_CHORE_INDEX, local_error);
+      g_propagate_error (error, g_steal_pointer (&local_error));
+      return FALSE;
+    }
 
-  sqlite3_bind_int64 (stmt, 1, (gint64) state.next_position);
-  sqlite3_bind_int64 (stmt, 2, (gint64) state.floor);
-  sqlite3_bind_int64 (stmt, 3, (gint64) state.merged);
-  sqlite3_bind_int64 (stmt, 4, state.last_usec);
-
-  if (!belfry_sqlite_run (stmt, error) ||
+  if (!write_state (self, &state, error) ||
       !belfry_sqlite_run (self->statements[BELFRY_SQLITE_COMMIT], error))
     return FALSE;
 
   belfry_sqlite_tail_set_end (self->log->tail, state.next_position);
-  belfry_sqlite_merge_settle (self->merge);
+  if (self->seal_chunks > 0)
+    belfry_sqlite_sealer_settle (self->sealer);
   belfry_sqlite_receipts_settle (self->receipts);
   if (state.merged != self->state.merged)
     belfry_sqlite_tail_trim (self->log->tail, state.merged);
@@ -380,8 +425,11 @@ insert_event (BelfrySqliteAppender   *self,
   sqlite3_stmt *stmt = self->statements[BELFRY_SQLITE_INSERT_EVENT];
   const char *session_id = belfry_event_get_session_id (event);
   const char *user_id = belfry_event_get_user_id (event);
+  const char *user_tier = belfry_event_peek_user_tier (event);
+  const BelfrySqliteBlocks *blocks = &self->log->blocks;
   const BelfrySqliteType *type;
   const char *payload;
+  gboolean has_amount;
   double amount;
   gsize length;
 
@@ -396,17 +444,20 @@ insert_event (BelfrySqliteAppender   *self,
   belfry_sqlite_bind_text (stmt, 4, belfry_event_get_source (event), -1);
   belfry_sqlite_bind_text (stmt, 5, session_id, -1);
   belfry_sqlite_bind_text (stmt, 6, user_id, -1);
-  belfry_sqlite_bind_text (stmt, 7, belfry_event_peek_user_tier (event), -1);
-  if (belfry_event_peek_amount (event, &amount))
+  belfry_sqlite_bind_text (stmt, 7, user_tier, -1);
+  has_amount = belfry_event_peek_amount (event, &amount);
+  if (has_amount)
     sqlite3_bind_double (stmt, 8, amount);
   else
     sqlite3_bind_null (stmt, 8);
   belfry_sqlite_bind_text (stmt, 9, payload, (gssize) length);
 
   entry->position = place->position;
-  entry->type = type->id;
-  entry->session = belfry_sqlite_tail_hash (session_id);
-  entry->user = belfry_sqlite_tail_hash (user_id);
+  entry->keys[BELFRY_SQLITE_COLUMN_SESSION] = belfry_sqlite_blocks_hash (blocks, session_id);
+  entry->keys[BELFRY_SQLITE_COLUMN_USER] = belfry_sqlite_blocks_hash (blocks, user_id);
+  entry->keys[BELFRY_SQLITE_COLUMN_TIER] = belfry_sqlite_blocks_hash (blocks, user_tier);
+  entry->keys[BELFRY_SQLITE_COLUMN_TYPE] = type->id;
+  entry->keys[BELFRY_SQLITE_COLUMN_AMOUNT] = has_amount ? belfry_sqlite_amount_key (amount) : 0;
 
   return belfry_sqlite_run (stmt, error);
 }
@@ -627,8 +678,7 @@ belfry_sqlite_appender_delete (BelfrySqliteAppender  *self,
   BelfrySqliteType *type;
   GHashTableIter iter;
 
-  /* Entries that were inserted for rows above the cut stay, and count for nothing until they are inserted again. */
-  belfry_sqlite_merge_cancel (self->merge);
+  belfry_sqlite_sealer_forget_below (self->sealer, cut);
 
   g_hash_table_iter_init (&iter, self->types);
   while (g_hash_table_iter_next (&iter, NULL, (gpointer *) &type))

@@ -3,15 +3,21 @@
 
 /* While the writer writes on, a checkpoint never carries over the last page, and only a log that is
  * carried over whole begins anew from its start. So this thread goes over it until little is left,
- * and the writer then does that little itself, between two transactions. */
+ * and the writer then does that little itself, between two transactions. SQLite flushes the database
+ * only with the last page, and whoever carries that over would wait until the disk has taken all of
+ * them: so this thread flushes what it wrote itself. */
 
 #include "belfry-sqlite-checkpointer-private.h"
 
 #include <gio/gio.h>
 
-/* What the writer may be left to carry over: a megabyte. */
+/* What the writer may be left to carry over: a megabyte, or less where the log is to be short. */
 #define FEW_PAGES  128
+#define FEW_PART   4
 #define MAX_PASSES 4
+
+/* A log that is so many times as long as it should be is ended however much is left. */
+#define MAX_LENGTHS 4
 
 struct _BelfrySqliteCheckpointer
 {
@@ -27,6 +33,8 @@ struct _BelfrySqliteCheckpointer
   gboolean         is_nearly_done; /* guarded by lock */
   gboolean         has_failed;    /* guarded by lock */
   guint            next_pages;    /* guarded by lock; length of the log at which to begin */
+  guint            n_pages;       /* guarded by lock; length of the log, as the writer told */
+  guint            n_done;        /* guarded by lock; of these, pages that are in the database for good */
 };
 
 static guint
@@ -35,12 +43,18 @@ soft_bound (BelfrySqliteCheckpointer *self)
   return (guint) (self->log->tuning.checkpoint_bytes / self->log->page_size);
 }
 
+static guint
+few_pages (BelfrySqliteCheckpointer *self)
+{
+  return MIN (FEW_PAGES, soft_bound (self) / FEW_PART);
+}
+
+/* Carries over what there is at the beginning, and flushes it. */
 static gboolean
 pass (BelfrySqliteCheckpointer  *self,
-      int                       *n_left,
       GError                   **error)
 {
-  int n_pages = 0, n_done = 0, code;
+  int n_done = 0, code;
 
   if (self->db == NULL)
     {
@@ -49,13 +63,47 @@ pass (BelfrySqliteCheckpointer  *self,
         return FALSE;
     }
 
-  code = sqlite3_wal_checkpoint_v2 (self->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &n_pages, &n_done);
-  if (code != SQLITE_OK && code != SQLITE_BUSY)
+  code = sqlite3_wal_checkpoint_v2 (self->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, &n_done);
+  /* The writer does it just now. */
+  if ((code & 0xff) == SQLITE_BUSY)
+    return TRUE;
+  if (code != SQLITE_OK)
     {
       belfry_sqlite_set_error (self->db, error);
       return FALSE;
     }
-  *n_left = n_pages - n_done;
+  if (!belfry_sqlite_flush (self->db, error))
+    return FALSE;
+
+  g_mutex_lock (&self->lock);
+  self->n_done = (guint) MAX (n_done, 0);
+  g_mutex_unlock (&self->lock);
+
+  return TRUE;
+}
+
+/* Lock held. A log that began anew is shorter than what was done. */
+static gboolean
+has_few_left (BelfrySqliteCheckpointer *self)
+{
+  return self->n_pages <= self->n_done + few_pages (self);
+}
+
+static gboolean
+make_passes (BelfrySqliteCheckpointer  *self,
+             GError                   **error)
+{
+  for (guint i = 0; i < MAX_PASSES; i++)
+    {
+      g_autoptr(GMutexLocker) locker = NULL;
+
+      if (!pass (self, error))
+        return FALSE;
+
+      locker = g_mutex_locker_new (&self->lock);
+      if (has_few_left (self))
+        return TRUE;
+    }
 
   return TRUE;
 }
@@ -76,21 +124,20 @@ carry_over (BelfrySqliteCheckpointer *self)
 {
   g_autoptr(GMutexLocker) locker = NULL;
   g_autoptr(GError) error = NULL;
-  int n_left = G_MAXINT;
-
-  for (guint i = 0; i < MAX_PASSES && n_left > FEW_PAGES; i++)
-    if (!pass (self, &n_left, &error))
-      break;
+  gboolean success = make_passes (self, &error);
 
   report (self, error);
 
   /* After a failed flush a connection is not asked again. */
-  if (error != NULL)
-    g_clear_pointer (&self->db, sqlite3_close);
+  if (!success && self->db != NULL)
+    {
+      belfry_sqlite_restart_checkpoint (self->db);
+      g_clear_pointer (&self->db, sqlite3_close);
+    }
 
   locker = g_mutex_locker_new (&self->lock);
-  self->has_failed = self->has_failed || error != NULL;
-  self->is_nearly_done = error == NULL && n_left <= FEW_PAGES;
+  self->has_failed = self->has_failed || !success;
+  self->is_nearly_done = success;
 }
 
 static gpointer
@@ -173,19 +220,20 @@ belfry_sqlite_checkpointer_note (BelfrySqliteCheckpointer *self,
 {
   g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
+  self->n_pages = n_pages;
   if (n_pages < soft_bound (self))
     {
       self->next_pages = soft_bound (self);
     }
   else if (n_pages >= self->next_pages)
     {
-      self->next_pages = n_pages + FEW_PAGES;
+      self->next_pages = n_pages + few_pages (self);
       self->is_wanted = TRUE;
       g_cond_signal (&self->wake);
     }
 }
 
-/* Whether the writer should carry over the rest now. */
+/* Whether the writer should carry over the rest now, which is little, unless the log is much too long. */
 gboolean
 belfry_sqlite_checkpointer_take_finish (BelfrySqliteCheckpointer *self)
 {
@@ -194,7 +242,7 @@ belfry_sqlite_checkpointer_take_finish (BelfrySqliteCheckpointer *self)
 
   self->is_nearly_done = FALSE;
 
-  return is_nearly_done;
+  return is_nearly_done && (has_few_left (self) || self->n_pages >= MAX_LENGTHS * soft_bound (self));
 }
 
 /* Whether a checkpoint failed since the last time of asking. */

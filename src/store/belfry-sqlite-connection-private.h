@@ -21,11 +21,15 @@ typedef enum
 
 /* The errors of this folder's inner functions say what SQLite says, for the log; belfry_sqlite_publish_error() makes
  * of them what a caller of the store may see. */
+void          belfry_sqlite_configure      (void);
 sqlite3      *belfry_sqlite_open           (const char        *path,
                                             BelfrySqliteRole   role,
                                             GError           **error);
 gboolean      belfry_sqlite_rewrite_wal    (const char        *path,
                                             GError           **error);
+gboolean      belfry_sqlite_flush          (sqlite3           *db,
+                                            GError           **error);
+void          belfry_sqlite_restart_checkpoint (sqlite3       *db);
 void          belfry_sqlite_set_error      (sqlite3           *db,
                                             GError           **error);
 gboolean      belfry_sqlite_execute        (sqlite3           *db,
@@ -48,6 +52,7 @@ void          belfry_sqlite_bind_text      (sqlite3_stmt      *stmt,
                                             const char        *text,
                                             gssize             length);
 gboolean      belfry_sqlite_error_is_full  (const GError      *error);
+gboolean      belfry_sqlite_error_is_damage (const GError      *error);
 GError       *belfry_sqlite_publish_error  (const GError      *error);
 void          belfry_sqlite_explain_error  (const char        *path,
                                             const GError      *inner_error,

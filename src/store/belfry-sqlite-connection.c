@@ -13,6 +13,11 @@
 /* SQLite's files take less than 128 KiB at once. */
 #define REWRITE_SIZE (64 * 1024)
 
+/* Of the index of a write-ahead log, as SQLite documents its format: how many pages of the log are carried over. */
+#define INDEX_REGION_SIZE     32768
+#define INDEX_DONE_OFFSET     96
+#define INDEX_CHECKPOINT_LOCK 1
+
 /* Inner errors: the code of the domain is SQLite's own. */
 static G_DEFINE_QUARK (belfry-sqlite-error-quark, belfry_sqlite_error)
 
@@ -38,6 +43,20 @@ static const char *const settings[] = {
     "PRAGMA cache_size = -256;"
     "PRAGMA trusted_schema = OFF;",
 };
+
+/* SQLite counts what it allocates under one lock for all connections, and the threads of a log would wait for each other
+ * there. To be called before anything else is asked of SQLite: a program that has used it already keeps its choice. */
+void
+belfry_sqlite_configure (void)
+{
+  static gsize is_configured;
+
+  if (g_once_init_enter (&is_configured))
+    {
+      (void) sqlite3_config (SQLITE_CONFIG_MEMSTATUS, 0);
+      g_once_init_leave (&is_configured, 1);
+    }
+}
 
 sqlite3 *
 belfry_sqlite_open (const char        *path,
@@ -112,6 +131,49 @@ belfry_sqlite_rewrite_wal (const char  *path,
     }
 
   return TRUE;
+}
+
+/* Flushes the file of the database, as SQLite does when it has carried over the last page. */
+gboolean
+belfry_sqlite_flush (sqlite3  *db,
+                     GError  **error)
+{
+  sqlite3_file *file = NULL;
+  int code = sqlite3_file_control (db, NULL, SQLITE_FCNTL_FILE_POINTER, &file);
+
+  if (code == SQLITE_OK)
+    code = file->pMethods->xSync (file, SQLITE_SYNC_NORMAL);
+  if (code != SQLITE_OK)
+    {
+      g_set_error (error, belfry_sqlite_error_quark (), code, "Cannot flush the database: %s", sqlite3_errstr (code));
+      return FALSE;
+    }
+
+  return TRUE;
+}
+
+/* After a failed flush of the database, what was carried over to it may be lost, and SQLite would go on behind it and let the
+ * log begin anew. So the next checkpoint is to begin at the log's first page. */
+void
+belfry_sqlite_restart_checkpoint (sqlite3 *db)
+{
+  sqlite3_file *file = NULL;
+  void volatile *index = NULL;
+  int code;
+
+  if (sqlite3_file_control (db, NULL, SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK || file->pMethods == NULL ||
+      file->pMethods->xShmMap (file, 0, INDEX_REGION_SIZE, FALSE, &index) != SQLITE_OK || index == NULL)
+    return;
+
+  /* Who has it now gives it back when his pages are carried over, and is told of the failure with his own flush. */
+  while ((code = file->pMethods->xShmLock (file, INDEX_CHECKPOINT_LOCK, 1, SQLITE_SHM_LOCK | SQLITE_SHM_EXCLUSIVE))
+         == SQLITE_BUSY)
+    g_usleep (1000);
+  if (code != SQLITE_OK)
+    return;
+
+  g_atomic_int_set ((volatile int *) ((volatile guint8 *) index + INDEX_DONE_OFFSET), 0);
+  (void) file->pMethods->xShmLock (file, INDEX_CHECKPOINT_LOCK, 1, SQLITE_SHM_UNLOCK | SQLITE_SHM_EXCLUSIVE);
 }
 
 void
@@ -230,6 +292,26 @@ belfry_sqlite_error_is_full (const GError *error)
 {
   return error->domain == belfry_sqlite_error_quark () &&
          ((error->code & 0xff) == SQLITE_FULL || (error->code & 0xff) == SQLITE_BUSY);
+}
+
+/* Whether what was read is at fault: it will be the next time as well, and the log itself can be written on. */
+gboolean
+belfry_sqlite_error_is_damage (const GError *error)
+{
+  if (error->domain != belfry_sqlite_error_quark ())
+    return g_error_matches (error, BELFRY_ERROR, BELFRY_ERROR_CORRUPT);
+
+  switch (error->code & 0xff)
+    {
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+    case SQLITE_CONSTRAINT:
+    case SQLITE_MISMATCH:
+    case SQLITE_ERROR:
+      return TRUE;
+    default:
+      return error->code == SQLITE_IOERR_CORRUPTFS;
+    }
 }
 
 GError *

@@ -17,9 +17,6 @@ typedef enum
   BELFRY_SQLITE_IMPORT_LEFT,      /* the row can be no event */
 } BelfrySqliteImportVerdict;
 
-/* Steps of belfry_sqlite_import_target_build_index(). */
-#define BELFRY_SQLITE_IMPORT_N_INDEXES 4
-
 BelfrySqliteImportTarget *belfry_sqlite_import_target_open     (const char                  *path,
                                                                 GError                     **error);
 void                      belfry_sqlite_import_target_close    (BelfrySqliteImportTarget    *self);
@@ -35,7 +32,6 @@ gboolean                  belfry_sqlite_import_target_add      (BelfrySqliteImpo
                                                                 const char                  *id,
                                                                 GError                     **error);
 gboolean                  belfry_sqlite_import_target_build_index (BelfrySqliteImportTarget *self,
-                                                                guint                        step,
                                                                 GError                     **error);
 gboolean                  belfry_sqlite_import_target_finish   (BelfrySqliteImportTarget    *self,
                                                                 GError                     **error);

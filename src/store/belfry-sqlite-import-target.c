@@ -2,7 +2,7 @@
  * Copyright 2026 The Belfry authors */
 
 /* A new log filled from rows of another database. The file is nobody's yet: it is written without journal
- * and flushes in one transaction, and the index tables are filled at the end in the order of their keys. */
+ * and flushes in one transaction. Each block gets its index as soon as it is full; the last, unfinished one is the tail. */
 
 #include "belfry-sqlite-import-target-private.h"
 
@@ -10,7 +10,6 @@
 
 #include "belfry-event-type-registry-private.h"
 #include "belfry-json-scanner-private.h"
-#include "belfry-sqlite-import-keys-private.h"
 
 #define SOURCE_MAX 100  /* characters */
 #define TIER_MAX   200  /* characters */
@@ -20,14 +19,6 @@ enum
   INNER_USER_TIER,
   INNER_AMOUNT,
   N_INNER,
-};
-
-enum
-{
-  SESSIONS,
-  USERS,
-  TYPES,
-  N_KEYS,
 };
 
 /* What an event's payload gives to its row. */
@@ -53,7 +44,9 @@ struct _BelfrySqliteImportTarget
   sqlite3          *db;
   sqlite3_stmt     *insert_event;
   sqlite3_stmt     *insert_id;
-  BelfrySqliteImportKeys *keys[N_KEYS];
+  sqlite3_stmt     *insert_chunk;
+  BelfrySqliteBlocks blocks;
+  guint32          *keys[BELFRY_SQLITE_N_COLUMNS];  /* of the block that is being filled */
   BelfryEventIdKey  id_key;
   guint8            origin;
   guint64           next_position;
@@ -65,15 +58,14 @@ struct _BelfrySqliteImportTarget
   BelfryJsonValue   root;       /* payload of the row that was judged last; ABSENT when it has none */
 };
 
-static const char *const key_tables[N_KEYS] = { [SESSIONS] = "by_session", [USERS] = "by_user", [TYPES] = "by_type" };
-
 void
 belfry_sqlite_import_target_close (BelfrySqliteImportTarget *self)
 {
   g_clear_pointer (&self->insert_event, sqlite3_finalize);
   g_clear_pointer (&self->insert_id, sqlite3_finalize);
-  for (guint i = 0; i < N_KEYS; i++)
-    g_clear_pointer (&self->keys[i], belfry_sqlite_import_keys_free);
+  g_clear_pointer (&self->insert_chunk, sqlite3_finalize);
+  for (guint i = 0; i < BELFRY_SQLITE_N_COLUMNS; i++)
+    g_free (self->keys[i]);
   g_clear_pointer (&self->db, sqlite3_close);
   g_hash_table_unref (self->types);
   g_array_unref (self->taken);
@@ -89,23 +81,23 @@ begin (BelfrySqliteImportTarget  *self,
   if (!belfry_sqlite_execute (self->db,
                               "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
                               "PRAGMA cache_size = -65536; PRAGMA threads = 2; BEGIN; DROP INDEX imported_id", error) ||
-      !belfry_sqlite_schema_load_state (self->db, &state, error))
+      !belfry_sqlite_schema_load_state (self->db, &state, error) ||
+      !belfry_sqlite_schema_load_indexing (self->db, &state, error))
     return FALSE;
 
   belfry_event_id_key_init (&self->id_key, state.secret);
+  belfry_sqlite_blocks_init (&self->blocks, state.block_bits, state.secret);
+  for (guint i = 0; i < BELFRY_SQLITE_N_COLUMNS; i++)
+    self->keys[i] = g_new0 (guint32, belfry_sqlite_blocks_get_size (&self->blocks));
   self->origin = state.origin;
   self->insert_event = belfry_sqlite_prepare (self->db, "INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
                                               error);
   if (self->insert_event != NULL)
     self->insert_id = belfry_sqlite_prepare (self->db, "INSERT INTO imported VALUES (?1, ?2)", error);
-  for (guint i = 0; i < N_KEYS && self->insert_id != NULL; i++)
-    {
-      self->keys[i] = belfry_sqlite_import_keys_new (self->db, key_tables[i], error);
-      if (self->keys[i] == NULL)
-        return FALSE;
-    }
+  if (self->insert_id != NULL)
+    self->insert_chunk = belfry_sqlite_prepare (self->db, "INSERT INTO chunk VALUES (?1, ?2)", error);
 
-  return self->insert_id != NULL;
+  return self->insert_chunk != NULL;
 }
 
 /* @path holds an empty log. */
@@ -364,20 +356,61 @@ add_id (BelfrySqliteImportTarget  *self,
 }
 
 static gboolean
-add_keys (BelfrySqliteImportTarget     *self,
-          const BelfrySqliteImportRow  *row,
-          gint64                        type,
-          GError                      **error)
+insert_chunks (BelfrySqliteImportTarget  *self,
+               const BelfrySqliteChunks  *chunks,
+               GError                   **error)
 {
-  belfry_sqlite_import_keys_add_text (self->keys[SESSIONS], row->texts[BELFRY_SQLITE_IMPORT_SESSION]);
-  belfry_sqlite_import_keys_add_text (self->keys[USERS], row->texts[BELFRY_SQLITE_IMPORT_USER]);
-  belfry_sqlite_import_keys_add_number (self->keys[TYPES], (guint32) type);
-  for (guint i = 0; i < N_KEYS; i++)
-    if (G_UNLIKELY (belfry_sqlite_import_keys_is_full (self->keys[i])) &&
-        !belfry_sqlite_import_keys_insert (self->keys[i], error))
-      return FALSE;
+  for (guint i = 0; i < chunks->chunks->len; i++)
+    {
+      const BelfrySqliteChunk *chunk = &g_array_index (chunks->chunks, BelfrySqliteChunk, i);
+
+      sqlite3_bind_int64 (self->insert_chunk, 1, chunk->id);
+      sqlite3_bind_blob (self->insert_chunk, 2, chunks->bytes->data + chunk->start, (int) chunk->length,
+                         SQLITE_STATIC);
+      if (!belfry_sqlite_run (self->insert_chunk, error))
+        return FALSE;
+    }
 
   return TRUE;
+}
+
+/* Indexes the block before the next position, which is the first of another, and begins that one. */
+static gboolean
+seal_block (BelfrySqliteImportTarget  *self,
+            GError                   **error)
+{
+  guint64 block = belfry_sqlite_blocks_get_number (&self->blocks, self->next_position) - 1;
+
+  for (guint i = 0; i < BELFRY_SQLITE_N_COLUMNS; i++)
+    {
+      g_auto(BelfrySqliteChunks) chunks = { NULL };
+
+      belfry_sqlite_chunks_init (&chunks);
+      belfry_sqlite_chunks_add_column (&chunks, &self->blocks, block, i, self->keys[i]);
+      if (!insert_chunks (self, &chunks, error))
+        return FALSE;
+      memset (self->keys[i], 0, belfry_sqlite_blocks_get_size (&self->blocks) * sizeof self->keys[i][0]);
+    }
+
+  return TRUE;
+}
+
+static void
+set_keys (BelfrySqliteImportTarget    *self,
+          const BelfrySqliteImportRow *row,
+          gint64                       type,
+          const Payload               *payload)
+{
+  guint place = belfry_sqlite_blocks_get_place (&self->blocks, self->next_position);
+
+  self->keys[BELFRY_SQLITE_COLUMN_SESSION][place] =
+    belfry_sqlite_blocks_hash (&self->blocks, row->texts[BELFRY_SQLITE_IMPORT_SESSION]);
+  self->keys[BELFRY_SQLITE_COLUMN_USER][place] =
+    belfry_sqlite_blocks_hash (&self->blocks, row->texts[BELFRY_SQLITE_IMPORT_USER]);
+  self->keys[BELFRY_SQLITE_COLUMN_TIER][place] = belfry_sqlite_blocks_hash (&self->blocks, payload->user_tier);
+  self->keys[BELFRY_SQLITE_COLUMN_TYPE][place] = (guint32) type;
+  self->keys[BELFRY_SQLITE_COLUMN_AMOUNT][place] =
+    payload->has_amount ? belfry_sqlite_amount_key (payload->amount) : 0;
 }
 
 /* Adds the row that was judged last, which can be an event, under that id. */
@@ -391,25 +424,24 @@ belfry_sqlite_import_target_add (BelfrySqliteImportTarget     *self,
   g_auto(Payload) payload = { NULL };
 
   read_payload (&self->root, &payload);
-  if (!add_event (self, row, type->id, &payload, error) || !add_id (self, id, error) ||
-      !add_keys (self, row, type->id, error))
+  if (!add_event (self, row, type->id, &payload, error) || !add_id (self, id, error))
     return FALSE;
+
+  set_keys (self, row, type->id, &payload);
 
   type->count++;
   type->last_usec = row->usec;
   self->newest_usec = row->usec;
   self->next_position++;
 
-  return TRUE;
+  return belfry_sqlite_blocks_get_place (&self->blocks, self->next_position) != 0 || seal_block (self, error);
 }
 
 gboolean
 belfry_sqlite_import_target_build_index (BelfrySqliteImportTarget  *self,
-                                         guint                      step,
                                          GError                   **error)
 {
-  return step < N_KEYS ? belfry_sqlite_import_keys_insert (self->keys[step], error)
-                       : belfry_sqlite_execute (self->db, BELFRY_SQLITE_IMPORTED_INDEX, error);
+  return belfry_sqlite_execute (self->db, BELFRY_SQLITE_IMPORTED_INDEX, error);
 }
 
 static int
@@ -475,11 +507,12 @@ gboolean
 belfry_sqlite_import_target_finish (BelfrySqliteImportTarget  *self,
                                     GError                   **error)
 {
+  guint64 merged = MAX (self->next_position >> self->blocks.bits << self->blocks.bits, 1) - 1;
   g_autofree char *sql = NULL;
 
   sql = g_strdup_printf ("UPDATE state SET next_position = %" G_GUINT64_FORMAT ", merged = %" G_GUINT64_FORMAT
                          ", last_usec = max (last_usec, %" G_GINT64_FORMAT "); COMMIT",
-                         self->next_position, self->next_position - 1, self->newest_usec);
+                         self->next_position, merged, self->newest_usec);
 
   return write_types (self, error) && skip_taken (self, error) && belfry_sqlite_execute (self->db, sql, error);
 }

@@ -35,8 +35,7 @@
 
 /* Shares of the work, in percent. */
 #define ORDERED_PERCENT 10
-#define ROWS_PERCENT    60
-#define INDEX_PERCENT   6
+#define ROWS_PERCENT    80
 
 typedef struct
 {
@@ -230,17 +229,14 @@ import_rows (Import                    *self,
 }
 
 static gboolean
-build_indexes (Import                    *self,
-               BelfrySqliteImportTarget  *target,
-               GError                   **error)
+build_index (Import                    *self,
+             BelfrySqliteImportTarget  *target,
+             GError                   **error)
 {
   sqlite3_progress_handler (belfry_sqlite_import_target_get_db (target), LOOK_STEPS, on_steps, self);
-  for (guint i = 0; i < BELFRY_SQLITE_IMPORT_N_INDEXES; i++)
-    {
-      self->progress.percent = ORDERED_PERCENT + ROWS_PERCENT + i * INDEX_PERCENT;
-      if (!look_around (self, error) || !belfry_sqlite_import_target_build_index (target, i, error))
-        return FALSE;
-    }
+  self->progress.percent = ORDERED_PERCENT + ROWS_PERCENT;
+  if (!look_around (self, error) || !belfry_sqlite_import_target_build_index (target, error))
+    return FALSE;
   sqlite3_progress_handler (belfry_sqlite_import_target_get_db (target), 0, NULL, NULL);
 
   return TRUE;
@@ -272,7 +268,7 @@ fill (Import                    *self,
   target = belfry_sqlite_import_target_open (self->new_path, error);
   if (target == NULL ||
       !import_rows (self, source, target, error) ||
-      !build_indexes (self, target, error) ||
+      !build_index (self, target, error) ||
       !belfry_sqlite_import_target_finish (target, error))
     return FALSE;
 

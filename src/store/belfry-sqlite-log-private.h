@@ -11,7 +11,7 @@
 G_BEGIN_DECLS
 
 #define BELFRY_SQLITE_APPLICATION_ID 0x42656c66 /* "Belf" */
-#define BELFRY_SQLITE_USER_VERSION   1
+#define BELFRY_SQLITE_USER_VERSION   2
 
 /* Of a file that is made now; each file keeps what it was made with. A search reads one page for each row that lies by
  * itself, and what it costs is the size of that page; appends do not feel the difference to larger ones. */
@@ -43,17 +43,18 @@ typedef struct
   guint64 floor;
   guint64 merged;
   gint64  last_usec;
+  guint64 unindexed;  /* of the table "indexing", like the next: events below this have no index yet; 0: all have */
+  guint   block_bits;
 } BelfrySqliteState;
 
 /* Figures that tests make small. */
 typedef struct
 {
-  guint   merge_rows;        /* so many rows in the tail begin a merge */
-  guint   idle_merge_rows;   /* so many do when nothing else is to be done */
-  gint64  idle_usec;         /* for so long */
-  guint   merge_entries;     /* index entries in one transaction, at least */
+  gint64  idle_usec;         /* after so long without anything to be done memory is given back */
+  guint   seal_chunks;       /* pieces of an index in one transaction, at least */
   guint   reclaim_rows;      /* rows behind the floor that one transaction removes */
   guint64 checkpoint_bytes;  /* the write-ahead log is carried over when it is longer */
+  guint   tail_rows;         /* rows in memory, at most, when blocks cannot get their index */
 } BelfrySqliteTuning;
 
 /* What the threads of one open log share: constant while they run, but for the tail, which locks
@@ -68,6 +69,8 @@ typedef struct
   guint8              origin;
   guint               page_size;  /* bytes */
   BelfryEventIdKey    id_key;
+  BelfrySqliteBlocks  blocks;
+  gboolean            had_unindexed;  /* when it was opened */
   GArray             *skipped;  /* BelfrySqliteRange in order */
   guint64             last_imported;  /* the last position with an imported id; 0: none */
   BelfrySqliteTail   *tail;
@@ -81,6 +84,12 @@ guint64          belfry_sqlite_log_count_used    (const BelfrySqliteLog *self,
 guint64          belfry_sqlite_log_find_free     (const BelfrySqliteLog *self,
                                                   guint64                position,
                                                   guint64               *barrier);
+gboolean         belfry_sqlite_log_find_skipped  (const BelfrySqliteLog *self,
+                                                  guint64                position,
+                                                  BelfrySqliteRange     *range);
+void             belfry_sqlite_log_read_entry    (const BelfrySqliteLog *self,
+                                                  sqlite3_stmt          *row,
+                                                  BelfrySqliteTailEntry *entry);
 
 /* All of these leave a file that they refuse as it is. */
 gboolean         belfry_sqlite_schema_prepare    (const char            *path,
@@ -92,6 +101,11 @@ gboolean         belfry_sqlite_schema_check_file (const char            *path,
                                                   GError               **error);
 gboolean         belfry_sqlite_schema_load_state (sqlite3               *db,
                                                   BelfrySqliteState     *state,
+                                                  GError               **error);
+gboolean         belfry_sqlite_schema_load_indexing (sqlite3            *db,
+                                                  BelfrySqliteState     *state,
+                                                  GError               **error);
+gboolean         belfry_sqlite_schema_upgrade    (sqlite3               *db,
                                                   GError               **error);
 gboolean         belfry_sqlite_schema_load_skipped (sqlite3             *db,
                                                   GArray                *skipped,

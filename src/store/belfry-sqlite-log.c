@@ -11,12 +11,11 @@ belfry_sqlite_log_new (const char *path)
   self->path = g_strdup (path);
   self->page_size = BELFRY_SQLITE_PAGE_SIZE;
   self->tuning = (BelfrySqliteTuning) {
-    .merge_rows = 16384,
-    .idle_merge_rows = 1024,
     .idle_usec = G_USEC_PER_SEC,
-    .merge_entries = 1000,
+    .seal_chunks = 16,
     .reclaim_rows = 500,
-    .checkpoint_bytes = 64 * 1024 * 1024,
+    .checkpoint_bytes = 8 * 1024 * 1024,
+    .tail_rows = 4 * BELFRY_SQLITE_BLOCK_MAX,
   };
   self->skipped = g_array_new (FALSE, FALSE, sizeof (BelfrySqliteRange));
   self->tail = belfry_sqlite_tail_new ();
@@ -59,11 +58,10 @@ belfry_sqlite_log_count_used (const BelfrySqliteLog *self,
   return n_used;
 }
 
-/* The first position, from @position on, that may be given to an event. The next below *@barrier may be, too. */
-guint64
-belfry_sqlite_log_find_free (const BelfrySqliteLog *self,
-                             guint64                position,
-                             guint64               *barrier)
+/* Index of the first range that ends at @position or behind it. */
+static guint
+find_range (const BelfrySqliteLog *self,
+            guint64                position)
 {
   const BelfrySqliteRange *ranges = (const BelfrySqliteRange *) (gconstpointer) self->skipped->data;
   guint low = 0, high = self->skipped->len;
@@ -78,9 +76,57 @@ belfry_sqlite_log_find_free (const BelfrySqliteLog *self,
         high = middle;
     }
 
-  for (; low < self->skipped->len && ranges[low].first <= position; low++)
-    position = ranges[low].last + 1;
-  *barrier = low < self->skipped->len ? ranges[low].first : G_MAXUINT64;
+  return low;
+}
+
+/* The first position, from @position on, that may be given to an event. The next below *@barrier may be, too. */
+guint64
+belfry_sqlite_log_find_free (const BelfrySqliteLog *self,
+                             guint64                position,
+                             guint64               *barrier)
+{
+  const BelfrySqliteRange *ranges = (const BelfrySqliteRange *) (gconstpointer) self->skipped->data;
+  guint index = find_range (self, position);
+
+  for (; index < self->skipped->len && ranges[index].first <= position; index++)
+    position = ranges[index].last + 1;
+  *barrier = index < self->skipped->len ? ranges[index].first : G_MAXUINT64;
 
   return position;
+}
+
+/* Whether @position was skipped, and in which range. */
+gboolean
+belfry_sqlite_log_find_skipped (const BelfrySqliteLog *self,
+                                guint64                position,
+                                BelfrySqliteRange     *range)
+{
+  guint index = find_range (self, position);
+
+  if (index == self->skipped->len)
+    return FALSE;
+  *range = g_array_index (self->skipped, BelfrySqliteRange, index);
+
+  return range->first <= position;
+}
+
+/* Of a row of position, type, session_id, user_id, user_tier and amount. */
+void
+belfry_sqlite_log_read_entry (const BelfrySqliteLog *self,
+                              sqlite3_stmt          *row,
+                              BelfrySqliteTailEntry *entry)
+{
+  guint32 *keys = entry->keys;
+
+  entry->position = (guint64) sqlite3_column_int64 (row, 0);
+  keys[BELFRY_SQLITE_COLUMN_TYPE] = (guint32) sqlite3_column_int64 (row, 1);
+  keys[BELFRY_SQLITE_COLUMN_SESSION] = belfry_sqlite_blocks_hash (&self->blocks,
+                                                                  (const char *) sqlite3_column_text (row, 2));
+  keys[BELFRY_SQLITE_COLUMN_USER] = belfry_sqlite_blocks_hash (&self->blocks,
+                                                               (const char *) sqlite3_column_text (row, 3));
+  keys[BELFRY_SQLITE_COLUMN_TIER] = belfry_sqlite_blocks_hash (&self->blocks,
+                                                               (const char *) sqlite3_column_text (row, 4));
+  keys[BELFRY_SQLITE_COLUMN_AMOUNT] = 0;
+  if (sqlite3_column_type (row, 5) != SQLITE_NULL)
+    keys[BELFRY_SQLITE_COLUMN_AMOUNT] = belfry_sqlite_amount_key (sqlite3_column_double (row, 5));
 }

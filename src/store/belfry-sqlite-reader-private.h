@@ -4,6 +4,7 @@
 
 #include <gio/gio.h>
 
+#include "belfry-event-listing-private.h"
 #include "belfry-event-store.h"
 #include "belfry-sqlite-scan-private.h"
 
@@ -12,6 +13,7 @@ G_BEGIN_DECLS
 typedef enum
 {
   BELFRY_SQLITE_READ_QUERY,   /* gives a GPtrArray of BelfryEvent */
+  BELFRY_SQLITE_READ_LIST,    /* gives a BelfryEventListing */
   BELFRY_SQLITE_READ_PAGE,    /* gives a BelfryLogPage */
   BELFRY_SQLITE_READ_LOOKUP,  /* gives a BelfryEvent */
   BELFRY_SQLITE_READ_TIME,    /* gives a BelfrySqliteCut without counts */
@@ -30,14 +32,14 @@ typedef struct
 {
   BelfrySqliteReadKind  kind;
   BelfrySqliteScan      scan;
-  gint64                usec;     /* query: strictly after; time, cut: at or after */
+  gint64                usec;     /* query, list: strictly after; time, cut: at or after */
   guint64               after;    /* page */
   guint64               through;  /* page */
   char                 *id;       /* lookup */
   BelfrySqliteCut      *cut;      /* cut, once the place is found */
   guint64               counted;  /* cut: counted up to here */
   gboolean              is_begun;
-  gboolean              was_cut;  /* query: ended by its bytes */
+  gboolean              was_cut;  /* query, list: ended by its bytes */
 
   gpointer              result;   /* once done; or else the error */
   GDestroyNotify        result_free;

@@ -6,9 +6,6 @@
 
 #include "belfry-sqlite-reader-private.h"
 
-/* Entries of the index over types that one step of counting goes through. */
-#define COUNT_STEP 200000
-
 struct _BelfrySqliteReaders
 {
   BelfrySqliteLog *log;
@@ -82,6 +79,26 @@ find_since (BelfrySqliteRead  *read,
   return success;
 }
 
+/* Each event was printed behind a comma: the first of them becomes the array's beginning. */
+static BelfryEventListing *
+make_listing (BelfrySqliteRead *read)
+{
+  BelfrySqliteScan *scan = &read->scan;
+  BelfryEventListing *listing = g_new0 (BelfryEventListing, 1);
+
+  listing->n_events = MIN (scan->n_found, scan->max_events - 1);
+  listing->last_position = scan->last_printed;
+  listing->has_more = scan->n_found == scan->max_events || (read->was_cut && scan->n_found > 0);
+  listing->json = g_steal_pointer (&scan->text);
+  if (listing->n_events == 0)
+    g_string_append_c (listing->json, '[');
+  else
+    listing->json->str[0] = '[';
+  g_string_append_c (listing->json, ']');
+
+  return listing;
+}
+
 static gboolean
 step_query (BelfrySqliteRead  *read,
             BelfrySqliteView  *view,
@@ -96,8 +113,10 @@ step_query (BelfrySqliteRead  *read,
     return FALSE;
 
   *is_done = read->scan.is_done;
-  read->was_cut = read->scan.events->len < read->scan.max_events && read->scan.low <= read->scan.high;
-  if (*is_done)
+  read->was_cut = read->scan.n_found < read->scan.max_events && read->scan.low <= read->scan.high;
+  if (*is_done && read->kind == BELFRY_SQLITE_READ_LIST)
+    set_result (read, make_listing (read), (GDestroyNotify) belfry_event_listing_free);
+  else if (*is_done)
     set_result (read, belfry_sqlite_scan_seal (&read->scan), (GDestroyNotify) g_ptr_array_unref);
 
   return TRUE;
@@ -194,43 +213,6 @@ look_up (BelfrySqliteRead  *read,
   return TRUE;
 }
 
-static void
-add_count (GHashTable *counts,
-           guint32     type,
-           guint64     number)
-{
-  gpointer key = GUINT_TO_POINTER (type);
-  gsize sum = GPOINTER_TO_SIZE (g_hash_table_lookup (counts, key)) + (gsize) number;
-
-  g_hash_table_insert (counts, key, GSIZE_TO_POINTER (sum));
-}
-
-static gboolean
-count_indexed (BelfrySqliteView  *view,
-               guint64            low,
-               guint64            high,
-               GHashTable        *counts,
-               GError           **error)
-{
-  sqlite3_stmt *stmt = belfry_sqlite_view_ensure (view, BELFRY_SQLITE_VIEW_TYPE_COUNT_ALL, error);
-
-  if (stmt == NULL)
-    return FALSE;
-
-  sqlite3_bind_int64 (stmt, 1, (gint64) low);
-  sqlite3_bind_int64 (stmt, 2, (gint64) high);
-  for (;;)
-    {
-      gboolean has_row;
-
-      if (!belfry_sqlite_next (stmt, &has_row, error))
-        return FALSE;
-      if (!has_row)
-        return TRUE;
-      add_count (counts, (guint32) sqlite3_column_int64 (stmt, 0), (guint64) sqlite3_column_int64 (stmt, 1));
-    }
-}
-
 /* Counts on from read->counted, below the cut. What lies there never changes: appends come behind
  * it, and only one delete is under way at a time. */
 static gboolean
@@ -238,18 +220,10 @@ count_further (BelfrySqliteRead  *read,
                BelfrySqliteView  *view,
                GError           **error)
 {
-  guint64 low = read->counted + 1, high = MIN (read->cut->position - 1, read->counted + COUNT_STEP);
+  guint64 high = read->cut->position - 1;
 
-  if (low <= view->merged)
-    {
-      high = MIN (high, view->merged);
-      if (!count_indexed (view, low, high, read->cut->counts, error))
-        return FALSE;
-    }
-  else if (!belfry_sqlite_tail_count (view->log->tail, view->merged, low, high, read->cut->counts))
-    {
-      return TRUE;
-    }
+  if (!belfry_sqlite_count_types (view, read->counted + 1, &high, read->cut->counts, error))
+    return FALSE;
   read->counted = high;
 
   return TRUE;
@@ -270,7 +244,7 @@ begin_cut (BelfrySqliteRead  *read,
 static gboolean
 step_cut (BelfrySqliteRead  *read,
           BelfrySqliteView  *view,
-           gboolean          *is_done,
+          gboolean          *is_done,
           GError           **error)
 {
   gboolean success = belfry_sqlite_view_begin (view, error);
@@ -299,6 +273,7 @@ step (BelfrySqliteRead  *read,
   switch (read->kind)
     {
     case BELFRY_SQLITE_READ_QUERY:
+    case BELFRY_SQLITE_READ_LIST:
       return step_query (read, view, is_done, error);
     case BELFRY_SQLITE_READ_PAGE:
       return step_page (read, view, is_done, error);

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * Copyright 2026 The Belfry authors */
 
-/* A step has a snapshot and a part of the range. Up to the snapshot's merge point the index tables lead to the
- * candidates; above it the tail does. Each candidate's row is then held against the whole filter. Of several indexes
- * the one with the fewest entries leads; without any, the rows themselves are gone through. */
+/* A step has a snapshot and goes through a part of the range, window by window. In each the index of its block, or the tail,
+ * tells the candidates, and each candidate's row is held against the whole filter. The first windows are small, because
+ * often enough is found at once; while little is found they grow up to a block. Where there is no index, and when
+ * any event will do, the rows themselves are gone through. */
 
 #include "belfry-sqlite-scan-private.h"
 
 #include <string.h>
 
-#define MAX_ROWS_A_STEP    20000
-#define MAX_KEYS_AT_ONCE   2000
-#define MIN_KEYS_AT_ONCE   64
+#define MAX_LOOKS_A_STEP 20000
+
+/* Rows that cost about as much as the look into an index that leads to them: of any number of keys, and one more for each. */
+#define LOOKS_A_WINDOW   20
 
 void
 belfry_sqlite_scan_init (BelfrySqliteScan *self,
@@ -38,9 +40,12 @@ void
 belfry_sqlite_scan_clear (BelfrySqliteScan *self)
 {
   g_clear_pointer (&self->filter, belfry_filter_unref);
-  g_clear_pointer (&self->types, g_array_unref);
+  for (guint i = 0; i < G_N_ELEMENTS (self->keys); i++)
+    g_clear_pointer (&self->keys[i], g_array_unref);
   g_clear_pointer (&self->events, g_ptr_array_unref);
   g_clear_pointer (&self->places, g_array_unref);
+  if (self->text != NULL)
+    g_string_free (g_steal_pointer (&self->text), TRUE);
 }
 
 GPtrArray *
@@ -64,22 +69,6 @@ static const char *
 get_user_id (const BelfrySqliteScan *self)
 {
   return self->filter != NULL ? belfry_filter_get_user_id (self->filter) : NULL;
-}
-
-static int
-compare_positions (gconstpointer a,
-                   gconstpointer b)
-{
-  guint64 left = *(const guint64 *) a, right = *(const guint64 *) b;
-
-  return (left > right) - (left < right);
-}
-
-static int
-compare_positions_backwards (gconstpointer a,
-                             gconstpointer b)
-{
-  return compare_positions (b, a);
 }
 
 static gboolean
@@ -121,7 +110,7 @@ row_matches (const BelfrySqliteScan *self,
   if (self->filter == NULL)
     return TRUE;
 
-  if (self->types != NULL &&
+  if (self->keys[BELFRY_SQLITE_COLUMN_TYPE] != NULL &&
       !belfry_sqlite_scan_has_type (self, (guint32) sqlite3_column_int64 (row, BELFRY_SQLITE_ROW_TYPE)))
     return FALSE;
   if (session_id != NULL && !has_text (row, BELFRY_SQLITE_ROW_SESSION, session_id))
@@ -137,10 +126,10 @@ row_matches (const BelfrySqliteScan *self,
 }
 
 static gboolean
-take_row (BelfrySqliteScan  *self,
-          BelfrySqliteView  *view,
-          sqlite3_stmt      *row,
-          GError           **error)
+make_event (BelfrySqliteScan  *self,
+            BelfrySqliteView  *view,
+            sqlite3_stmt      *row,
+            GError           **error)
 {
   BelfryEventPlace place;
   BelfryEvent *event = belfry_sqlite_view_make_event (view, row, &place, error);
@@ -151,7 +140,41 @@ take_row (BelfrySqliteScan  *self,
   g_ptr_array_add (self->events, event);
   g_array_append_val (self->places, place);
   self->n_bytes += belfry_event_get_size (event);
-  self->is_done = self->events->len >= self->max_events || self->n_bytes >= self->max_bytes;
+
+  return TRUE;
+}
+
+static gboolean
+print_event (BelfrySqliteScan  *self,
+             BelfrySqliteView  *view,
+             sqlite3_stmt      *row,
+             GError           **error)
+{
+  /* The last one only tells that there is more. */
+  if (self->n_found + 1 == self->max_events)
+    return TRUE;
+
+  g_string_append_c (self->text, ',');
+  if (!belfry_sqlite_view_print_event (view, row, self->text, error))
+    return FALSE;
+
+  self->last_printed = (guint64) sqlite3_column_int64 (row, BELFRY_SQLITE_ROW_POSITION);
+  self->n_bytes = self->text->len;
+
+  return TRUE;
+}
+
+static gboolean
+take_row (BelfrySqliteScan  *self,
+          BelfrySqliteView  *view,
+          sqlite3_stmt      *row,
+          GError           **error)
+{
+  if (!(self->text != NULL ? print_event (self, view, row, error) : make_event (self, view, row, error)))
+    return FALSE;
+
+  self->n_found++;
+  self->is_done = self->n_found >= self->max_events || self->n_bytes >= self->max_bytes;
 
   return TRUE;
 }
@@ -184,8 +207,17 @@ look_at_row (BelfrySqliteScan  *self,
 }
 
 static gboolean
+is_step_over (const BelfrySqliteScan *self)
+{
+  return self->n_looks >= self->end_of_looks;
+}
+
+/* Goes through the rows of [low, high], the end of the range that the search is at. */
+static gboolean
 walk_rows (BelfrySqliteScan  *self,
            BelfrySqliteView  *view,
+           guint64            low,
+           guint64            high,
            GError           **error)
 {
   sqlite3_stmt *stmt = belfry_sqlite_view_ensure (view,
@@ -197,246 +229,143 @@ walk_rows (BelfrySqliteScan  *self,
   if (stmt == NULL)
     return FALSE;
 
-  sqlite3_bind_int64 (stmt, 1, (gint64) self->low);
-  sqlite3_bind_int64 (stmt, 2, (gint64) self->high);
-  for (guint n = 0; success && has_row && !self->is_done && n < MAX_ROWS_A_STEP; n++)
+  sqlite3_bind_int64 (stmt, 1, (gint64) low);
+  sqlite3_bind_int64 (stmt, 2, (gint64) high);
+  for (guint n = 0; success && has_row && !self->is_done && n < MAX_LOOKS_A_STEP; n++)
     {
       success = belfry_sqlite_next (stmt, &has_row, error);
       if (success && has_row)
         success = look_at_row (self, view, stmt, error);
+      self->n_looks++;
     }
   sqlite3_reset (stmt);
 
   if (!has_row)
-    advance (self, self->is_backwards ? self->low : self->high);
+    advance (self, self->is_backwards ? low : high);
 
   return success;
 }
 
+/* At least one candidate of each window is looked at, so that every step gets on. */
 static gboolean
 walk_candidates (BelfrySqliteScan  *self,
                  BelfrySqliteView  *view,
                  const GArray      *positions,
+                 guint             *n_seen,
                  GError           **error)
 {
   sqlite3_stmt *stmt = belfry_sqlite_view_ensure (view, BELFRY_SQLITE_VIEW_AT, error);
   gboolean success = stmt != NULL;
 
-  for (guint i = 0; success && !self->is_done && i < positions->len; i++)
+  for (guint i = 0; success && !self->is_done && i < positions->len && (i == 0 || !is_step_over (self)); i++)
     {
       gboolean has_row;
 
+      self->n_looks++;
       sqlite3_bind_int64 (stmt, 1, (gint64) g_array_index (positions, guint64, i));
       success = belfry_sqlite_next (stmt, &has_row, error);
       if (success && has_row)
         success = look_at_row (self, view, stmt, error);
-      if (stmt != NULL)
-        sqlite3_reset (stmt);
+      sqlite3_reset (stmt);
+      *n_seen = i + 1;
     }
 
   return success;
 }
 
-/* Adds the next positions of one key. When there may be more, *@edge comes in to the last of them. */
-static gboolean
-gather_key (BelfrySqliteScan  *self,
-            sqlite3_stmt      *stmt,
-            guint64            low,
-            guint64            high,
-            guint              max_keys,
-            GArray            *positions,
-            guint64           *edge,
-            GError           **error)
-{
-  guint before = positions->len;
-
-  sqlite3_bind_int64 (stmt, 2, (gint64) low);
-  sqlite3_bind_int64 (stmt, 3, (gint64) high);
-  sqlite3_bind_int64 (stmt, 4, max_keys);
-  for (;;)
-    {
-      gboolean has_row;
-      guint64 position;
-
-      if (!belfry_sqlite_next (stmt, &has_row, error))
-        return FALSE;
-      if (!has_row)
-        break;
-      position = (guint64) sqlite3_column_int64 (stmt, 0);
-      g_array_append_val (positions, position);
-    }
-
-  if (positions->len - before >= max_keys)
-    {
-      guint64 last = g_array_index (positions, guint64, positions->len - 1);
-
-      *edge = self->is_backwards ? MAX (*edge, last) : MIN (*edge, last);
-    }
-
-  return TRUE;
-}
-
-static gboolean
-gather_text (BelfrySqliteScan           *self,
-             BelfrySqliteView           *view,
-             BelfrySqliteViewStatement   statement,
-             const char                 *key,
-             guint64                     low,
-             guint64                     high,
-             GArray                     *positions,
-             guint64                    *edge,
-             GError                    **error)
-{
-  sqlite3_stmt *stmt = belfry_sqlite_view_ensure (view, statement, error);
-  guint max_keys = CLAMP (self->max_events, MIN_KEYS_AT_ONCE, MAX_KEYS_AT_ONCE);
-
-  if (stmt == NULL)
-    return FALSE;
-
-  belfry_sqlite_bind_text (stmt, 1, key, -1);
-
-  return gather_key (self, stmt, low, high, max_keys, positions, edge, error);
-}
-
-static gboolean
-gather_types (BelfrySqliteScan           *self,
-              BelfrySqliteView           *view,
-              BelfrySqliteViewStatement   statement,
-              guint64                     low,
-              guint64                     high,
-              GArray                     *positions,
-              guint64                    *edge,
-              GError                    **error)
-{
-  sqlite3_stmt *stmt = belfry_sqlite_view_ensure (view, statement, error);
-  guint max_keys;
-
-  if (stmt == NULL || self->types->len == 0)
-    return stmt != NULL;
-
-  max_keys = CLAMP (self->max_events, MIN_KEYS_AT_ONCE, MAX (MIN_KEYS_AT_ONCE, MAX_ROWS_A_STEP / self->types->len));
-  for (guint i = 0; i < self->types->len; i++)
-    {
-      sqlite3_bind_int64 (stmt, 1, g_array_index (self->types, guint32, i));
-      if (!gather_key (self, stmt, low, high, max_keys, positions, edge, error))
-        return FALSE;
-    }
-
-  return TRUE;
-}
-
-/* Gathers candidates of [low, high], which the index tables cover, in the scan's order; *@edge is how far they
- * are complete. */
-static gboolean
-gather_indexed (BelfrySqliteScan  *self,
-                BelfrySqliteView  *view,
-                guint64            low,
-                guint64            high,
-                GArray            *positions,
-                guint64           *edge,
-                GError           **error)
-{
-  gboolean back = self->is_backwards;
-
-  *edge = back ? low : high;
-  switch (self->drive)
-    {
-    case BELFRY_SQLITE_DRIVE_SESSION:
-      return gather_text (self, view,
-                          back ? BELFRY_SQLITE_VIEW_SESSION_BACKWARDS : BELFRY_SQLITE_VIEW_SESSION_FORWARDS,
-                          get_session_id (self), low, high, positions, edge, error);
-    case BELFRY_SQLITE_DRIVE_USER:
-      return gather_text (self, view,
-                          back ? BELFRY_SQLITE_VIEW_USER_BACKWARDS : BELFRY_SQLITE_VIEW_USER_FORWARDS,
-                          get_user_id (self), low, high, positions, edge, error);
-    case BELFRY_SQLITE_DRIVE_TYPE:
-      if (!gather_types (self, view,
-                         back ? BELFRY_SQLITE_VIEW_TYPE_BACKWARDS : BELFRY_SQLITE_VIEW_TYPE_FORWARDS,
-                         low, high, positions, edge, error))
-        return FALSE;
-      g_array_sort (positions, back ? compare_positions_backwards : compare_positions);
-      return TRUE;
-    case BELFRY_SQLITE_DRIVE_UNDECIDED:
-    case BELFRY_SQLITE_DRIVE_POSITION:
-    default:
-      g_assert_not_reached ();
-    }
-}
-
-/* Candidates beyond the edge are left for the next step: one of several keys may have more before them. */
+/* The part of the range that is looked at next: of one block, or of one page of the tail. */
 static void
-cut_at_edge (BelfrySqliteScan *self,
-             GArray           *positions,
-             guint64           edge)
+choose_window (BelfrySqliteScan *self,
+               BelfrySqliteView *view,
+               guint64          *low,
+               guint64          *high)
 {
-  while (positions->len > 0)
-    {
-      guint64 last = g_array_index (positions, guint64, positions->len - 1);
+  guint64 position = self->is_backwards ? self->high : self->low;
+  gboolean is_tail = position > view->merged;
+  guint64 mask = (is_tail ? BELFRY_SQLITE_TAIL_PAGE : self->window) - 1;
 
-      if (self->is_backwards ? last >= edge : last <= edge)
-        return;
-      g_array_set_size (positions, positions->len - 1);
-    }
-}
-
-/* Candidates of [low, high] above the merge point; %FALSE in *@is_held when the tail was trimmed meanwhile. */
-static void
-gather_tail (BelfrySqliteScan *self,
-             BelfrySqliteView *view,
-             guint64           low,
-             guint64           high,
-             GArray           *positions,
-             gboolean         *is_held)
-{
-  BelfrySqliteTailRule rule = { 0 };
-
-  rule.session = belfry_sqlite_tail_hash (get_session_id (self));
-  rule.user = belfry_sqlite_tail_hash (get_user_id (self));
-  if (self->types != NULL)
-    {
-      rule.types = (const guint32 *) (gconstpointer) self->types->data;
-      rule.n_types = self->types->len;
-    }
-
-  *is_held = belfry_sqlite_tail_collect (view->log->tail, view->merged, low, high, &rule, positions);
-  if (self->is_backwards)
-    g_array_sort (positions, compare_positions_backwards);
+  *low = MAX (self->low, position & ~mask);
+  *high = MIN (self->high, position | mask);
+  if (is_tail)
+    *low = MAX (*low, MAX (view->merged, view->dropped) + 1);
+  else
+    *high = MIN (*high, view->merged);
+  if (!is_tail)
+    *low = MAX (*low, view->unindexed);
 }
 
 static gboolean
-walk_index (BelfrySqliteScan  *self,
-            BelfrySqliteView  *view,
-            GError           **error)
+walk_window (BelfrySqliteScan  *self,
+             BelfrySqliteView  *view,
+             gboolean          *is_held,
+             GError           **error)
 {
   g_autoptr(GArray) positions = g_array_new (FALSE, FALSE, sizeof (guint64));
-  gboolean in_tail = self->is_backwards ? self->high > view->merged : self->low > view->merged;
-  guint64 edge;
+  guint64 low, high;
+  guint n_seen = 0;
 
-  if (in_tail)
-    {
-      guint64 low = MAX (self->low, view->merged + 1);
-      gboolean is_held;
-
-      edge = self->is_backwards ? low : self->high;
-      gather_tail (self, view, low, self->high, positions, &is_held);
-      if (!is_held)
-        return TRUE;
-    }
-  else if (!gather_indexed (self, view, self->low, MIN (self->high, view->merged), positions, &edge, error))
-    {
-      return FALSE;
-    }
-
-  cut_at_edge (self, positions, edge);
-  self->n_keys += positions->len;
-  if (!in_tail && !belfry_sqlite_scan_narrow (self, view, positions, error))
+  choose_window (self, view, &low, &high);
+  if (!belfry_sqlite_scan_gather (self, view, low, high, positions, is_held, error))
     return FALSE;
-  if (!walk_candidates (self, view, positions, error))
+  if (!*is_held)
+    return TRUE;
+
+  self->n_looks += LOOKS_A_WINDOW + self->n_keys;
+  if (!walk_candidates (self, view, positions, &n_seen, error))
     return FALSE;
+  /* The next step finds the candidates that are left anew. */
+  if (n_seen < positions->len)
+    {
+      advance (self, g_array_index (positions, guint64, n_seen - 1));
+      return TRUE;
+    }
   if (!self->is_done)
-    advance (self, edge);
+    advance (self, self->is_backwards ? low : high);
+  self->window = MIN (self->window * 2, belfry_sqlite_blocks_get_size (&view->log->blocks));
 
   return TRUE;
+}
+
+/* Whether the search is where there are no events; then it goes on behind that. */
+static gboolean
+pass_over_skipped (BelfrySqliteScan *self,
+                   BelfrySqliteView *view)
+{
+  BelfrySqliteRange range;
+
+  if (!belfry_sqlite_log_find_skipped (view->log, self->is_backwards ? self->high : self->low, &range))
+    return FALSE;
+
+  advance (self, self->is_backwards ? MAX (range.first, 1) : range.last);
+
+  return TRUE;
+}
+
+/* Whether @position lies between what is in an index and what is in the tail. */
+static gboolean
+is_dropped (const BelfrySqliteView *view,
+            guint64                 position)
+{
+  return position > view->merged && position <= view->dropped;
+}
+
+static gboolean
+walk_on (BelfrySqliteScan  *self,
+         BelfrySqliteView  *view,
+         gboolean          *is_held,
+         GError           **error)
+{
+  *is_held = TRUE;
+  if (!self->has_keys)
+    return walk_rows (self, view, self->low, self->high, error);
+  if (pass_over_skipped (self, view))
+    return TRUE;
+  if (self->is_backwards ? self->high < view->unindexed : self->low < view->unindexed)
+    return walk_rows (self, view, self->low, MIN (self->high, view->unindexed - 1), error);
+  if (is_dropped (view, self->is_backwards ? self->high : self->low))
+    return walk_rows (self, view, MAX (self->low, view->merged + 1), MIN (self->high, view->dropped), error);
+
+  return walk_window (self, view, is_held, error);
 }
 
 static gboolean
@@ -444,30 +373,20 @@ step_in_snapshot (BelfrySqliteScan  *self,
                   BelfrySqliteView  *view,
                   GError           **error)
 {
-  guint64 end_of_keys = self->n_keys + MAX_ROWS_A_STEP;
+  gboolean is_held = TRUE;
 
+  self->end_of_looks = self->n_looks + MAX_LOOKS_A_STEP;
   self->floor = view->floor;
   self->last = view->next_position - 1;
   self->low = MAX (self->low, view->floor);
   self->high = MIN (self->high, self->last);
-  if (self->low <= self->high && self->drive == BELFRY_SQLITE_DRIVE_UNDECIDED &&
-      !belfry_sqlite_scan_choose (self, view, error))
+  if (self->low <= self->high && !self->is_prepared && !belfry_sqlite_scan_prepare (self, view, error))
     return FALSE;
-  if (self->types != NULL && self->types->len == 0)
-    advance (self, self->is_backwards ? self->low : self->high);
 
-  if (self->low <= self->high && self->drive == BELFRY_SQLITE_DRIVE_POSITION)
-    return walk_rows (self, view, error);
-
-  while (self->low <= self->high && !self->is_done && self->n_keys < end_of_keys)
-    {
-      guint64 low = self->low, high = self->high;
-
-      if (!walk_index (self, view, error))
-        return FALSE;
-      if (low == self->low && high == self->high)
-        break;  /* the tail went on; a new snapshot is needed */
-    }
+  /* When the tail went on, a new snapshot is needed. */
+  while (self->low <= self->high && !self->is_done && is_held && !is_step_over (self))
+    if (!walk_on (self, view, &is_held, error))
+      return FALSE;
 
   return TRUE;
 }

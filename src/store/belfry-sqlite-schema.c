@@ -22,9 +22,16 @@
 #define HEADER_USER_VERSION   60
 #define HEADER_APPLICATION_ID 68
 
+/* What finds the events of full blocks, and what does not have it yet. */
+#define INDEX_SCHEMA \
+  "CREATE TABLE indexing (id INTEGER PRIMARY KEY CHECK (id = 1), block_bits INTEGER NOT NULL," \
+  " unindexed INTEGER NOT NULL);" \
+  "CREATE TABLE chunk (id INTEGER PRIMARY KEY, data BLOB NOT NULL);"
+
 /* The payload comes last in its row: a look at the other members never touches its overflow pages. There is no index
- * over time, because times of acceptance never run backwards along the positions. Entries of the index tables
- * above state.merged may be there or not and count for nothing. What is skipped may lie ahead of the next position. */
+ * over time, because times of acceptance never run backwards along the positions. Chunks of blocks above state.merged
+ * and below indexing.unindexed may be there or not and count for nothing. What is skipped may lie ahead of the next
+ * position. */
 static const char schema[] =
   "CREATE TABLE state (id INTEGER PRIMARY KEY CHECK (id = 1), log_id INTEGER NOT NULL, id_key BLOB NOT NULL,"
   " origin INTEGER NOT NULL, next_position INTEGER NOT NULL, floor INTEGER NOT NULL, merged INTEGER NOT NULL,"
@@ -33,12 +40,7 @@ static const char schema[] =
   " last_seen INTEGER NOT NULL);"
   "CREATE TABLE event (position INTEGER PRIMARY KEY, accepted INTEGER NOT NULL, type INTEGER NOT NULL,"
   " source TEXT NOT NULL, session_id TEXT, user_id TEXT, user_tier TEXT, amount REAL, payload TEXT NOT NULL);"
-  "CREATE TABLE by_session (key TEXT NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (key, position))"
-  " WITHOUT ROWID;"
-  "CREATE TABLE by_user (key TEXT NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (key, position))"
-  " WITHOUT ROWID;"
-  "CREATE TABLE by_type (key INTEGER NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (key, position))"
-  " WITHOUT ROWID;"
+  INDEX_SCHEMA
   "CREATE TABLE skipped (first INTEGER PRIMARY KEY, last INTEGER NOT NULL);"
   "CREATE TABLE receipt (position INTEGER PRIMARY KEY, events INTEGER NOT NULL, accepted INTEGER NOT NULL,"
   " bytes_before INTEGER NOT NULL, key BLOB NOT NULL UNIQUE, fingerprint BLOB NOT NULL, status INTEGER NOT NULL,"
@@ -136,6 +138,9 @@ belfry_sqlite_schema_check_file (const char  *path,
   guint8 header[HEADER_SIZE] = { 0 };
   struct stat status;
 
+  /* Whatever is done with a file begins here. */
+  belfry_sqlite_configure ();
+
   if (stat (path, &status) < 0)
     {
       g_set_error (error, BELFRY_ERROR,
@@ -176,6 +181,17 @@ belfry_sqlite_schema_make_secret (gpointer   bytes,
 }
 
 static gboolean
+insert_indexing (sqlite3  *db,
+                 guint64   unindexed,
+                 GError  **error)
+{
+  g_autofree char *sql = g_strdup_printf ("INSERT INTO indexing VALUES (1, %d, %" G_GUINT64_FORMAT ")",
+                                          BELFRY_SQLITE_BLOCK_BITS, unindexed);
+
+  return belfry_sqlite_execute (db, sql, error);
+}
+
+static gboolean
 insert_state (sqlite3  *db,
               GError  **error)
 {
@@ -194,7 +210,7 @@ insert_state (sqlite3  *db,
   sqlite3_bind_int64 (stmt, 1, (gint64) (log_id >> 1 | 1));
   sqlite3_bind_blob (stmt, 2, secret, sizeof secret, SQLITE_STATIC);
 
-  return belfry_sqlite_run (stmt, error);
+  return belfry_sqlite_run (stmt, error) && insert_indexing (db, 0, error);
 }
 
 /* The schema is written with a rollback journal, so that the identity stands in the file itself
@@ -313,6 +329,70 @@ belfry_sqlite_schema_prepare (const char  *path,
   return FALSE;
 }
 
+/* Of a file that is of the newest version of the format. */
+gboolean
+belfry_sqlite_schema_load_indexing (sqlite3            *db,
+                                    BelfrySqliteState  *state,
+                                    GError            **error)
+{
+  g_autoptr(sqlite3_stmt) stmt = belfry_sqlite_prepare (db, "SELECT block_bits, unindexed FROM indexing", error);
+  gboolean has_row;
+
+  if (stmt == NULL || !belfry_sqlite_next (stmt, &has_row, error))
+    return FALSE;
+
+  if (!has_row ||
+      sqlite3_column_int64 (stmt, 0) < BELFRY_SQLITE_MIN_BLOCK_BITS ||
+      sqlite3_column_int64 (stmt, 0) > BELFRY_SQLITE_BLOCK_BITS ||
+      sqlite3_column_int64 (stmt, 1) < 0 || sqlite3_column_int64 (stmt, 1) > (gint64) state->merged + 1)
+    {
+      g_set_error_literal (error, BELFRY_ERROR, BELFRY_ERROR_CORRUPT, "The state of the index is damaged");
+      return FALSE;
+    }
+
+  state->block_bits = (guint) sqlite3_column_int (stmt, 0);
+  state->unindexed = (guint64) sqlite3_column_int64 (stmt, 1);
+
+  return TRUE;
+}
+
+/* What version 1 has indexed is indexed anew behind the back of those who use the file: until then what lies below the
+ * newest, unfinished block is found by going through it. The old tables are emptied a little at a time. */
+static gboolean
+upgrade_index (sqlite3                  *db,
+               const BelfrySqliteState  *state,
+               GError                  **error)
+{
+  guint64 merged = state->next_position >> BELFRY_SQLITE_BLOCK_BITS << BELFRY_SQLITE_BLOCK_BITS;
+  g_autofree char *sql = NULL;
+
+  merged = MAX (MAX (merged, state->floor), 1) - 1;
+  sql = g_strdup_printf ("UPDATE state SET merged = %" G_GUINT64_FORMAT "; PRAGMA user_version = %d; COMMIT",
+                         merged, BELFRY_SQLITE_USER_VERSION);
+
+  return belfry_sqlite_execute (db, INDEX_SCHEMA, error) &&
+         insert_indexing (db, merged >= state->floor ? merged + 1 : 0, error) &&
+         belfry_sqlite_execute (db, sql, error);
+}
+
+/* Brings a database of an older version of the format up to the newest, in one short transaction. */
+gboolean
+belfry_sqlite_schema_upgrade (sqlite3  *db,
+                              GError  **error)
+{
+  BelfrySqliteState state;
+  gint64 version;
+
+  if (!belfry_sqlite_read_number (db, "PRAGMA user_version", &version, error))
+    return FALSE;
+  if (version == BELFRY_SQLITE_USER_VERSION)
+    return TRUE;
+
+  return belfry_sqlite_execute (db, "BEGIN IMMEDIATE", error) &&
+         belfry_sqlite_schema_load_state (db, &state, error) &&
+         upgrade_index (db, &state, error);
+}
+
 gboolean
 belfry_sqlite_schema_load_state (sqlite3            *db,
                                  BelfrySqliteState  *state,
@@ -340,6 +420,8 @@ belfry_sqlite_schema_load_state (sqlite3            *db,
   state->floor = (guint64) sqlite3_column_int64 (stmt, 4);
   state->merged = (guint64) sqlite3_column_int64 (stmt, 5);
   state->last_usec = sqlite3_column_int64 (stmt, 6);
+  state->unindexed = 0;
+  state->block_bits = BELFRY_SQLITE_BLOCK_BITS;
 
   if (state->next_position < 1 || state->next_position > BELFRY_EVENT_ID_MAX_POSITION + 1 ||
       state->floor < 1 || state->floor > state->next_position || state->merged >= state->next_position)

@@ -10,6 +10,9 @@
 #define MAX_WAITING_DELETES 100
 #define MAX_WAITING_CHECKS  1000
 
+/* What the text of a listing begins with: most are longer, but none is much shorter. */
+#define LISTING_BYTES 8192
+
 static GTask *
 begin_task (BelfrySqliteStore   *self,
             gpointer             tag,
@@ -152,6 +155,26 @@ push_read (BelfrySqliteStore *self,
 }
 
 static void
+push_query (BelfrySqliteStore    *self,
+            GTask                *task,
+            BelfrySqliteReadKind  kind,
+            BelfryFilter         *filter,
+            gint64                since_usec,
+            guint64               before_position,
+            guint                 limit)
+{
+  BelfrySqliteRead *read = belfry_sqlite_read_new (kind);
+
+  read->usec = since_usec;
+  belfry_sqlite_scan_init (&read->scan, filter, TRUE,
+                           0, before_position != 0 ? before_position - 1 : G_MAXINT64,
+                           limit, (gsize) MIN (self->max_query_bytes, G_MAXSIZE));
+  if (kind == BELFRY_SQLITE_READ_LIST)
+    read->scan.text = g_string_sized_new (LISTING_BYTES);
+  push_read (self, task, read);
+}
+
+static void
 belfry_sqlite_store_query_async (BelfryEventStore    *store,
                                  BelfryFilter        *filter,
                                  gint64               since_usec,
@@ -163,17 +186,27 @@ belfry_sqlite_store_query_async (BelfryEventStore    *store,
 {
   BelfrySqliteStore *self = BELFRY_SQLITE_STORE (store);
   GTask *task = begin_task (self, belfry_event_store_query_async, cancellable, callback, user_data);
-  BelfrySqliteRead *read;
 
-  if (task == NULL)
-    return;
+  if (task != NULL)
+    push_query (self, task, BELFRY_SQLITE_READ_QUERY, filter, since_usec, before_position, limit);
+}
 
-  read = belfry_sqlite_read_new (BELFRY_SQLITE_READ_QUERY);
-  read->usec = since_usec;
-  belfry_sqlite_scan_init (&read->scan, filter, TRUE,
-                           0, before_position != 0 ? before_position - 1 : G_MAXINT64,
-                           limit, (gsize) MIN (self->max_query_bytes, G_MAXSIZE));
-  push_read (self, task, read);
+static void
+belfry_sqlite_store_list_async (BelfryEventLister   *lister,
+                                BelfryFilter        *filter,
+                                gint64               since_usec,
+                                guint64              before_position,
+                                guint                limit,
+                                GCancellable        *cancellable,
+                                GAsyncReadyCallback  callback,
+                                gpointer             user_data)
+{
+  BelfrySqliteStore *self = BELFRY_SQLITE_STORE (lister);
+  GTask *task = begin_task (self, belfry_event_store_list_async, cancellable, callback, user_data);
+
+  /* One more than is shown tells whether there is more. */
+  if (task != NULL)
+    push_query (self, task, BELFRY_SQLITE_READ_LIST, filter, since_usec, before_position, limit + 1);
 }
 
 static gboolean
@@ -192,6 +225,17 @@ belfry_sqlite_store_query_finish (BelfryEventStore  *store,
 {
   if (belfry_sqlite_store_query_was_cut (store, result))
     BELFRY_SQLITE_STORE (store)->queries_cut++;
+
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+static BelfryEventListing *
+belfry_sqlite_store_list_finish (BelfryEventLister  *lister,
+                                 GAsyncResult       *result,
+                                 GError            **error)
+{
+  if (belfry_sqlite_store_query_was_cut (BELFRY_EVENT_STORE (lister), result))
+    BELFRY_SQLITE_STORE (lister)->queries_cut++;
 
   return g_task_propagate_pointer (G_TASK (result), error);
 }
@@ -586,6 +630,13 @@ belfry_sqlite_store_event_store_init (BelfryEventStoreInterface *iface)
   iface->get_log_id = belfry_sqlite_store_get_log_id;
   iface->get_last_position = belfry_sqlite_store_get_last_position;
   iface->get_floor = belfry_sqlite_store_get_floor;
+}
+
+void
+belfry_sqlite_store_event_lister_init (BelfryEventListerInterface *iface)
+{
+  iface->list_async = belfry_sqlite_store_list_async;
+  iface->list_finish = belfry_sqlite_store_list_finish;
 }
 
 void

@@ -58,6 +58,7 @@ struct _BelfrySqliteStore
 };
 
 void belfry_sqlite_store_event_store_init (BelfryEventStoreInterface *iface);
+void belfry_sqlite_store_event_lister_init (BelfryEventListerInterface *iface);
 void belfry_sqlite_store_receipt_keeper_init (BelfryReceiptKeeperInterface *iface);
 void belfry_sqlite_store_tell_outcomes    (BelfrySqliteStore         *self);
 

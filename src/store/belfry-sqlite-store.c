@@ -51,6 +51,8 @@ static GParamSpec *properties[PROP_RECEIPTS_DROPPED + 1];
 
 G_DEFINE_FINAL_TYPE_WITH_CODE (BelfrySqliteStore, belfry_sqlite_store, G_TYPE_OBJECT,
                                G_IMPLEMENT_INTERFACE (BELFRY_TYPE_EVENT_STORE, belfry_sqlite_store_event_store_init)
+                               G_IMPLEMENT_INTERFACE (BELFRY_TYPE_EVENT_LISTER,
+                                                      belfry_sqlite_store_event_lister_init)
                                G_IMPLEMENT_INTERFACE (BELFRY_TYPE_RECEIPT_KEEPER,
                                                       belfry_sqlite_store_receipt_keeper_init))
 

@@ -3,16 +3,17 @@
 
 #include "belfry-sqlite-store.h"
 
-#include "belfry-sqlite-log-private.h"
+#include "belfry-sqlite-check-private.h"
 
 /* What must hold, as a query that gives the number of places where it does not. All see one
- * snapshot. Entries of an index above the merge point count for nothing, and below the floor wait
- * for being reclaimed. */
-static const struct
+ * snapshot. */
+typedef struct
 {
   const char *claim;
   const char *sql;
-} claims[] = {
+} Claim;
+
+static const Claim claims[] = {
   { "the end of the log lies behind every event",
     "SELECT count(*) FROM event WHERE position >= (SELECT next_position FROM state)" },
   { "times of acceptance never run backwards",
@@ -37,6 +38,14 @@ static const struct
   { "receipts count their bytes without a gap",
     "SELECT count(*) FROM (SELECT bytes_before < lag (bytes_before) OVER (ORDER BY position) AS backwards FROM receipt)"
     " WHERE backwards" },
+  { "every imported id belongs to an event",
+    "SELECT count(*) FROM imported LEFT JOIN event ON event.position = imported.position"
+    " WHERE event.position IS NULL" },
+};
+
+/* Of an index as version 1 of the format has it, whose entries above the merge point count for nothing, and below the
+ * floor wait for being reclaimed. */
+static const Claim old_claims[] = {
   { "the index over sessions holds every event",
     "SELECT count(*) FROM event WHERE session_id IS NOT NULL"
     " AND position BETWEEN (SELECT floor FROM state) AND (SELECT merged FROM state)"
@@ -51,9 +60,6 @@ static const struct
   { "the index over sessions holds nothing else",
     "SELECT count(*) FROM by_session AS i LEFT JOIN event ON event.position = i.position"
     " WHERE session_id IS NOT i.key" },
-  { "every imported id belongs to an event",
-    "SELECT count(*) FROM imported LEFT JOIN event ON event.position = imported.position"
-    " WHERE event.position IS NULL" },
   { "the index over users holds nothing else",
     "SELECT count(*) FROM by_user AS i LEFT JOIN event ON event.position = i.position WHERE user_id IS NOT i.key" },
   { "the index over types holds nothing else",
@@ -89,22 +95,24 @@ check_pages (sqlite3     *db,
 }
 
 static gboolean
-check_claims (sqlite3     *db,
-              const char  *path,
-              GError     **error)
+check_claims (sqlite3      *db,
+              const char   *path,
+              const Claim  *claims_to_check,
+              guint         n_claims,
+              GError      **error)
 {
-  for (guint i = 0; i < G_N_ELEMENTS (claims); i++)
+  for (guint i = 0; i < n_claims; i++)
     {
       gint64 n_broken;
 
-      if (!belfry_sqlite_read_number (db, claims[i].sql, &n_broken, error))
+      if (!belfry_sqlite_read_number (db, claims_to_check[i].sql, &n_broken, error))
         return FALSE;
 
       if (n_broken != 0)
         {
           g_set_error (error, BELFRY_ERROR, BELFRY_ERROR_CORRUPT,
                        "Database '%s' is damaged: it fails the check that %s (%" G_GINT64_FORMAT ")",
-                       path, claims[i].claim, n_broken);
+                       path, claims_to_check[i].claim, n_broken);
           return FALSE;
         }
     }
@@ -151,6 +159,31 @@ check_imported (sqlite3                  *db,
 }
 
 static gboolean
+check_index (sqlite3            *db,
+             BelfrySqliteState  *state,
+             const char         *path,
+             GError            **error)
+{
+  gboolean is_right;
+  gint64 version;
+
+  if (!belfry_sqlite_read_number (db, "PRAGMA user_version", &version, error))
+    return FALSE;
+  if (version == 1)
+    return check_claims (db, path, old_claims, G_N_ELEMENTS (old_claims), error);
+
+  if (!belfry_sqlite_schema_load_indexing (db, state, error) ||
+      !belfry_sqlite_check_blocks (db, state, &is_right, error))
+    return FALSE;
+
+  if (!is_right)
+    g_set_error (error, BELFRY_ERROR, BELFRY_ERROR_CORRUPT,
+                 "Database '%s' is damaged: it fails the check that the index of a block tells what its events are", path);
+
+  return is_right;
+}
+
+static gboolean
 check_all (sqlite3     *db,
            const char  *path,
            GError     **error)
@@ -160,7 +193,8 @@ check_all (sqlite3     *db,
   return belfry_sqlite_execute (db, "BEGIN", error) &&
          belfry_sqlite_schema_load_state (db, &state, error) &&
          check_pages (db, path, error) &&
-         check_claims (db, path, error) &&
+         check_claims (db, path, claims, G_N_ELEMENTS (claims), error) &&
+         check_index (db, &state, path, error) &&
          check_imported (db, &state, path, error);
 }
 

@@ -9,26 +9,18 @@ G_BEGIN_DECLS
 
 typedef enum
 {
+  BELFRY_SQLITE_VIEW_BEGIN,
+  BELFRY_SQLITE_VIEW_END,
   BELFRY_SQLITE_VIEW_STATE,
+  BELFRY_SQLITE_VIEW_UNINDEXED,
   BELFRY_SQLITE_VIEW_AT,
   BELFRY_SQLITE_VIEW_FORWARDS,
   BELFRY_SQLITE_VIEW_BACKWARDS,
   BELFRY_SQLITE_VIEW_TIME,
   BELFRY_SQLITE_VIEW_TYPE_ID,
   BELFRY_SQLITE_VIEW_TYPE_NAME,
-  BELFRY_SQLITE_VIEW_SESSION_COUNT,
-  BELFRY_SQLITE_VIEW_SESSION_FORWARDS,
-  BELFRY_SQLITE_VIEW_SESSION_BACKWARDS,
-  BELFRY_SQLITE_VIEW_USER_COUNT,
-  BELFRY_SQLITE_VIEW_USER_FORWARDS,
-  BELFRY_SQLITE_VIEW_USER_BACKWARDS,
-  BELFRY_SQLITE_VIEW_TYPE_COUNT,
-  BELFRY_SQLITE_VIEW_TYPE_FORWARDS,
-  BELFRY_SQLITE_VIEW_TYPE_BACKWARDS,
-  BELFRY_SQLITE_VIEW_SESSION_HAS,
-  BELFRY_SQLITE_VIEW_USER_HAS,
-  BELFRY_SQLITE_VIEW_TYPE_HAS,
-  BELFRY_SQLITE_VIEW_TYPE_COUNT_ALL,
+  BELFRY_SQLITE_VIEW_CHUNKS,
+  BELFRY_SQLITE_VIEW_TYPES,
   BELFRY_SQLITE_VIEW_IMPORTED_ID,
   BELFRY_SQLITE_VIEW_IMPORTED_POSITION,
   BELFRY_SQLITE_VIEW_N_STATEMENTS,
@@ -56,9 +48,11 @@ typedef struct
   sqlite3_stmt    *statements[BELFRY_SQLITE_VIEW_N_STATEMENTS];  /* prepared at first use */
   GHashTable      *type_names;  /* id → name; an id never changes its name */
 
-  guint64          next_position;  /* of the snapshot, like the next two */
+  guint64          next_position;  /* of the snapshot, like all below */
   guint64          floor;
   guint64          merged;
+  guint64          unindexed;      /* events below are in no index yet */
+  guint64          dropped;        /* nor are those above merged and up to here */
 } BelfrySqliteView;
 
 void          belfry_sqlite_view_init          (BelfrySqliteView           *self,
@@ -86,6 +80,10 @@ gboolean      belfry_sqlite_view_find_id       (BelfrySqliteView           *self
 BelfryEvent  *belfry_sqlite_view_make_event    (BelfrySqliteView           *self,
                                                 sqlite3_stmt               *row,
                                                 BelfryEventPlace           *place,
+                                                GError                    **error);
+gboolean      belfry_sqlite_view_print_event   (BelfrySqliteView           *self,
+                                                sqlite3_stmt               *row,
+                                                GString                    *text,
                                                 GError                    **error);
 
 G_END_DECLS

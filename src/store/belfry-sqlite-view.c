@@ -5,13 +5,9 @@
 
 #define ROW "SELECT position, accepted, type, source, session_id, user_id, user_tier, amount, payload FROM event "
 
-/* A count stops at 1,001: above a thousand it does not matter by how much. */
-#define COUNT(table) \
-  "SELECT count(*) FROM (SELECT 1 FROM " table " WHERE key = ?1 AND position BETWEEN ?2 AND ?3 LIMIT 1001)"
-#define KEYS(table)  "SELECT position FROM " table " WHERE key = ?1 AND position BETWEEN ?2 AND ?3 ORDER BY position "
-#define HAS(table)   "SELECT 1 FROM " table " WHERE key = ?1 AND position = ?2"
-
 static const char *const sources[BELFRY_SQLITE_VIEW_N_STATEMENTS] = {
+  [BELFRY_SQLITE_VIEW_BEGIN] = "BEGIN",
+  [BELFRY_SQLITE_VIEW_END] = "COMMIT",
   [BELFRY_SQLITE_VIEW_STATE] = "SELECT next_position, floor, merged FROM state",
   [BELFRY_SQLITE_VIEW_AT] = ROW "WHERE position = ?1",
   [BELFRY_SQLITE_VIEW_FORWARDS] = ROW "WHERE position BETWEEN ?1 AND ?2 ORDER BY position",
@@ -19,20 +15,9 @@ static const char *const sources[BELFRY_SQLITE_VIEW_N_STATEMENTS] = {
   [BELFRY_SQLITE_VIEW_TIME] = "SELECT position, accepted FROM event WHERE position >= ?1 ORDER BY position LIMIT 1",
   [BELFRY_SQLITE_VIEW_TYPE_ID] = "SELECT id FROM event_type WHERE name = ?1",
   [BELFRY_SQLITE_VIEW_TYPE_NAME] = "SELECT name FROM event_type WHERE id = ?1",
-  [BELFRY_SQLITE_VIEW_SESSION_COUNT] = COUNT ("by_session"),
-  [BELFRY_SQLITE_VIEW_SESSION_FORWARDS] = KEYS ("by_session") "LIMIT ?4",
-  [BELFRY_SQLITE_VIEW_SESSION_BACKWARDS] = KEYS ("by_session") "DESC LIMIT ?4",
-  [BELFRY_SQLITE_VIEW_USER_COUNT] = COUNT ("by_user"),
-  [BELFRY_SQLITE_VIEW_USER_FORWARDS] = KEYS ("by_user") "LIMIT ?4",
-  [BELFRY_SQLITE_VIEW_USER_BACKWARDS] = KEYS ("by_user") "DESC LIMIT ?4",
-  [BELFRY_SQLITE_VIEW_TYPE_COUNT] = COUNT ("by_type"),
-  [BELFRY_SQLITE_VIEW_TYPE_FORWARDS] = KEYS ("by_type") "LIMIT ?4",
-  [BELFRY_SQLITE_VIEW_TYPE_BACKWARDS] = KEYS ("by_type") "DESC LIMIT ?4",
-  [BELFRY_SQLITE_VIEW_SESSION_HAS] = HAS ("by_session"),
-  [BELFRY_SQLITE_VIEW_USER_HAS] = HAS ("by_user"),
-  [BELFRY_SQLITE_VIEW_TYPE_HAS] = HAS ("by_type"),
-  [BELFRY_SQLITE_VIEW_TYPE_COUNT_ALL] =
-    "SELECT id, (SELECT count(*) FROM by_type WHERE key = id AND position BETWEEN ?1 AND ?2) FROM event_type",
+  [BELFRY_SQLITE_VIEW_UNINDEXED] = "SELECT unindexed FROM indexing",
+  [BELFRY_SQLITE_VIEW_CHUNKS] = "SELECT id, data FROM chunk WHERE id BETWEEN ?1 AND ?2 ORDER BY id DESC",
+  [BELFRY_SQLITE_VIEW_TYPES] = "SELECT type FROM event WHERE position BETWEEN ?1 AND ?2",
   [BELFRY_SQLITE_VIEW_IMPORTED_ID] = "SELECT id FROM imported WHERE position = ?1",
   [BELFRY_SQLITE_VIEW_IMPORTED_POSITION] = "SELECT position FROM imported WHERE id = ?1",
 };
@@ -71,6 +56,28 @@ belfry_sqlite_view_ensure (BelfrySqliteView           *self,
   return self->statements[statement];
 }
 
+/* Only a file that comes from an older version of the format may have such. */
+static gboolean
+load_unindexed (BelfrySqliteView  *self,
+                GError           **error)
+{
+  sqlite3_stmt *stmt;
+  gboolean has_row;
+
+  self->unindexed = 0;
+  if (!self->log->had_unindexed)
+    return TRUE;
+
+  stmt = belfry_sqlite_view_ensure (self, BELFRY_SQLITE_VIEW_UNINDEXED, error);
+  if (stmt == NULL || !belfry_sqlite_next (stmt, &has_row, error))
+    return FALSE;
+
+  self->unindexed = has_row ? (guint64) sqlite3_column_int64 (stmt, 0) : 0;
+  sqlite3_reset (stmt);
+
+  return TRUE;
+}
+
 static gboolean
 load_state (BelfrySqliteView  *self,
             GError           **error)
@@ -90,9 +97,20 @@ load_state (BelfrySqliteView  *self,
   self->next_position = MIN ((guint64) sqlite3_column_int64 (stmt, 0), belfry_sqlite_tail_get_end (self->log->tail));
   self->floor = (guint64) sqlite3_column_int64 (stmt, 1);
   self->merged = (guint64) sqlite3_column_int64 (stmt, 2);
+  self->dropped = belfry_sqlite_tail_get_dropped (self->log->tail);
   sqlite3_reset (stmt);
 
-  return TRUE;
+  return load_unindexed (self, error);
+}
+
+static gboolean
+run (BelfrySqliteView           *self,
+     BelfrySqliteViewStatement   statement,
+     GError                    **error)
+{
+  sqlite3_stmt *stmt = belfry_sqlite_view_ensure (self, statement, error);
+
+  return stmt != NULL && belfry_sqlite_run (stmt, error);
 }
 
 /* Opens a snapshot, which belfry_sqlite_view_end() closes, also after a failure. */
@@ -103,16 +121,15 @@ belfry_sqlite_view_begin (BelfrySqliteView  *self,
   if (self->db == NULL)
     self->db = belfry_sqlite_open (self->log->path, BELFRY_SQLITE_READER, error);
 
-  return self->db != NULL &&
-         belfry_sqlite_execute (self->db, "BEGIN", error) &&
-         load_state (self, error);
+  return self->db != NULL && run (self, BELFRY_SQLITE_VIEW_BEGIN, error) && load_state (self, error);
 }
 
 void
 belfry_sqlite_view_end (BelfrySqliteView *self)
 {
+  /* What was read stays read, whatever the end of a snapshot says. */
   if (self->db != NULL && !sqlite3_get_autocommit (self->db))
-    sqlite3_exec (self->db, "COMMIT", NULL, NULL, NULL);
+    (void) run (self, BELFRY_SQLITE_VIEW_END, NULL);
 }
 
 static gboolean
@@ -319,33 +336,28 @@ belfry_sqlite_view_find_id (BelfrySqliteView  *self,
   return TRUE;
 }
 
-/* Makes an event of the row, to be sealed at @place. */
-BelfryEvent *
-belfry_sqlite_view_make_event (BelfrySqliteView  *self,
-                               sqlite3_stmt      *row,
-                               BelfryEventPlace  *place,
-                               GError           **error)
+/* @imported_id is room for one, and what @fields points to lives as long as the row and it. */
+static gboolean
+read_row (BelfrySqliteView   *self,
+          sqlite3_stmt       *row,
+          BelfryEventFields  *fields,
+          BelfryEventPlace   *place,
+          char                imported_id[BELFRY_SQLITE_IMPORTED_ID_MAX + 1],
+          GError            **error)
 {
-  char imported_id[BELFRY_SQLITE_IMPORTED_ID_MAX + 1];
-  BelfryEventFields fields = { 0 };
+  *fields = (BelfryEventFields) { .event_type_length = -1 };
+  fields->event_type = ensure_type_name (self, (guint32) sqlite3_column_int64 (row, BELFRY_SQLITE_ROW_TYPE), error);
+  if (fields->event_type == NULL)
+    return FALSE;
 
-  fields.event_type = ensure_type_name (self, (guint32) sqlite3_column_int64 (row, BELFRY_SQLITE_ROW_TYPE), error);
-  if (fields.event_type == NULL)
-    return NULL;
-
-  fields.event_type_length = -1;
-  fields.source = get_text (row, BELFRY_SQLITE_ROW_SOURCE, &fields.source_length);
-  fields.session_id = get_text (row, BELFRY_SQLITE_ROW_SESSION, &fields.session_id_length);
-  fields.user_id = get_text (row, BELFRY_SQLITE_ROW_USER, &fields.user_id_length);
-  fields.user_tier = get_text (row, BELFRY_SQLITE_ROW_TIER, &fields.user_tier_length);
-  fields.payload = get_text (row, BELFRY_SQLITE_ROW_PAYLOAD, &fields.payload_length);
-  fields.has_amount = sqlite3_column_type (row, BELFRY_SQLITE_ROW_AMOUNT) != SQLITE_NULL;
-  fields.amount = sqlite3_column_double (row, BELFRY_SQLITE_ROW_AMOUNT);
-
-  if (fields.source == NULL || fields.payload == NULL)
+  fields->source = get_text (row, BELFRY_SQLITE_ROW_SOURCE, &fields->source_length);
+  fields->session_id = get_text (row, BELFRY_SQLITE_ROW_SESSION, &fields->session_id_length);
+  fields->user_id = get_text (row, BELFRY_SQLITE_ROW_USER, &fields->user_id_length);
+  fields->payload = get_text (row, BELFRY_SQLITE_ROW_PAYLOAD, &fields->payload_length);
+  if (fields->source == NULL || fields->payload == NULL)
     {
       belfry_sqlite_set_error (self->db, error);
-      return NULL;
+      return FALSE;
     }
 
   place->position = (guint64) sqlite3_column_int64 (row, BELFRY_SQLITE_ROW_POSITION);
@@ -354,9 +366,48 @@ belfry_sqlite_view_make_event (BelfrySqliteView  *self,
   if (place->position <= self->log->last_imported)
     {
       if (!read_imported_id (self, place->position, imported_id, error))
-        return NULL;
-      fields.imported_id = imported_id[0] != '\0' ? imported_id : NULL;
+        return FALSE;
+      fields->imported_id = imported_id[0] != '\0' ? imported_id : NULL;
     }
 
+  return TRUE;
+}
+
+/* Makes an event of the row, to be sealed at @place. */
+BelfryEvent *
+belfry_sqlite_view_make_event (BelfrySqliteView  *self,
+                               sqlite3_stmt      *row,
+                               BelfryEventPlace  *place,
+                               GError           **error)
+{
+  char imported_id[BELFRY_SQLITE_IMPORTED_ID_MAX + 1];
+  BelfryEventFields fields;
+
+  if (!read_row (self, row, &fields, place, imported_id, error))
+    return NULL;
+
+  fields.user_tier = get_text (row, BELFRY_SQLITE_ROW_TIER, &fields.user_tier_length);
+  fields.has_amount = sqlite3_column_type (row, BELFRY_SQLITE_ROW_AMOUNT) != SQLITE_NULL;
+  fields.amount = sqlite3_column_double (row, BELFRY_SQLITE_ROW_AMOUNT);
+
   return belfry_event_new_trusted (&fields);
+}
+
+/* Appends the JSON text of the row's event to @text. */
+gboolean
+belfry_sqlite_view_print_event (BelfrySqliteView  *self,
+                                sqlite3_stmt      *row,
+                                GString           *text,
+                                GError           **error)
+{
+  char imported_id[BELFRY_SQLITE_IMPORTED_ID_MAX + 1];
+  BelfryEventFields fields;
+  BelfryEventPlace place;
+
+  if (!read_row (self, row, &fields, &place, imported_id, error))
+    return FALSE;
+
+  belfry_event_print_json (&fields, &place, text);
+
+  return TRUE;
 }

@@ -6,8 +6,8 @@
 
 G_BEGIN_DECLS
 
-/* How long one part of a merge takes. */
-#define BELFRY_SQLITE_PORTION_USEC 5000
+/* How long one part of the index of a block takes, at most. */
+#define BELFRY_SQLITE_PORTION_USEC 3000
 
 /* For the files that make up the writer itself. */
 struct _BelfrySqliteWriter

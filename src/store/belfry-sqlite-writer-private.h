@@ -48,7 +48,6 @@ typedef struct
 typedef struct
 {
   guint64 wal_bytes;
-  guint64 merges;
   guint64 receipt_bytes;
   guint64 receipts_dropped;
 } BelfrySqliteGauges;

@@ -3,7 +3,7 @@
 
 /* The one thread that writes. It takes all that waits, puts it into one transaction with a flush,
  * and hands the outcome to the home context, which is woken once however much comes together.
- * Between transactions, in small steps, it tends the log: merges the tail, reclaims what lies
+ * Between transactions, in small steps, it tends the log: indexes full blocks, reclaims what lies
  * behind the floor, ends checkpoints. */
 
 #include "belfry-sqlite-writer-fields-private.h"
@@ -11,17 +11,9 @@
 #define MAX_TRANSACTION_EVENTS 5000
 #define MAX_TRANSACTION_BYTES  (8 * 1024 * 1024)
 
-/* With three entries an event a merge that takes part in appends gets ahead of them. */
-#define MERGE_ENTRIES_AN_EVENT 6
-
-/* Nobody who appends waits longer for a part in a merge; to commit it takes about as long again. When the tail has
- * grown to several times the length at which merges begin, appends come in faster than merges can follow: then they
- * take longer parts, and fewer events at a time, until it is short again. */
-#define MAX_PORTION_USEC      BELFRY_SQLITE_PORTION_USEC
-#define MAX_LONG_PORTION_USEC (2 * BELFRY_SQLITE_PORTION_USEC)
-#define LONG_TAIL             4
-#define LONGEST_TAIL          16
-#define LONG_TAIL_EVENTS      1000
+/* A block has a piece of index for more events than these, so that one that takes part in appends is done before the next
+ * is full. */
+#define EVENTS_A_CHUNK 64
 
 /* How long a store that is being closed goes on tending. */
 #define MAX_LEAVE_USEC (3 * G_USEC_PER_SEC)
@@ -103,19 +95,11 @@ belfry_sqlite_writer_free (BelfrySqliteWriter *self)
   g_free (self);
 }
 
-static gboolean
-has_tail_of (BelfrySqliteWriter *self,
-             guint               n_times)
-{
-  return belfry_sqlite_tail_get_size (self->log->tail) > (guint64) self->log->tuning.merge_rows * n_times;
-}
-
 /* Lock held. All appends that wait, within the bounds of a transaction; anything else comes alone. */
 static void
 take_jobs (BelfrySqliteWriter *self,
            GPtrArray          *jobs)
 {
-  gsize max_events = has_tail_of (self, LONG_TAIL) ? LONG_TAIL_EVENTS : MAX_TRANSACTION_EVENTS;
   gsize n_events = 0, n_bytes = 0;
 
   for (;;)
@@ -126,7 +110,7 @@ take_jobs (BelfrySqliteWriter *self,
         return;
       if (jobs->len > 0 &&
           (job->kind != BELFRY_SQLITE_JOB_APPEND ||
-           n_events + job->events->len > max_events || n_bytes + job->bytes > MAX_TRANSACTION_BYTES))
+           n_events + job->events->len > MAX_TRANSACTION_EVENTS || n_bytes + job->bytes > MAX_TRANSACTION_BYTES))
         return;
 
       g_ptr_array_add (jobs, g_queue_pop_head (&self->jobs));
@@ -158,15 +142,6 @@ tell (BelfrySqliteWriter  *self,
   g_source_set_ready_time (self->source, 0);
 }
 
-static gint64
-get_portion_usec (BelfrySqliteWriter *self)
-{
-  if (has_tail_of (self, LONGEST_TAIL))
-    return G_USEC_PER_SEC;
-
-  return has_tail_of (self, LONG_TAIL) ? MAX_LONG_PORTION_USEC : MAX_PORTION_USEC;
-}
-
 /* The run gets the events of all jobs, but of those that repeat what was done before. */
 static gboolean
 collect_run (BelfrySqliteWriter   *self,
@@ -195,7 +170,7 @@ collect_run (BelfrySqliteWriter   *self,
     }
 
   /* Who brings receipts takes old ones away: faster than they come, and a few at a time. */
-  return n_kept == 0 ||
+  return n_kept == 0 || (self->appender->set_aside & BELFRY_SQLITE_CHORE_RECEIPTS) != 0 ||
          !belfry_sqlite_receipts_is_due (self->appender->receipts, now_usec) ||
          belfry_sqlite_receipts_trim (self->appender->receipts, now_usec, 2 * n_kept, error);
 }
@@ -209,8 +184,8 @@ append_jobs (BelfrySqliteWriter   *self,
 
   if (!collect_run (self, outcome, now_usec, error))
     return FALSE;
-  self->appender->merge_entries = MAX (self->log->tuning.merge_entries, outcome->run->len * MERGE_ENTRIES_AN_EVENT);
-  self->appender->merge_usec = get_portion_usec (self);
+  self->appender->seal_chunks = MAX (self->log->tuning.seal_chunks, outcome->run->len / EVENTS_A_CHUNK);
+  self->appender->seal_usec = BELFRY_SQLITE_PORTION_USEC;
   outcome->is_clock_held = now_usec < self->appender->state.last_usec;
   if (outcome->run->len == 0)
     return belfry_sqlite_appender_commit (self->appender, &self->appender->state, error);
@@ -346,11 +321,18 @@ is_append (const BelfrySqliteOutcome *outcome)
 }
 
 static gboolean
+is_check (const BelfrySqliteOutcome *outcome)
+{
+  return ((const BelfrySqliteJob *) g_ptr_array_index (outcome->jobs, 0))->kind == BELFRY_SQLITE_JOB_CHECK;
+}
+
+static gboolean
 attempt (BelfrySqliteWriter   *self,
          BelfrySqliteOutcome  *outcome,
          GError              **error)
 {
   g_autoptr(GError) local_error = NULL;
+  guint set_aside = self->appender->set_aside;
 
   g_ptr_array_set_size (outcome->run, 0);
   g_array_set_size (outcome->changes, 0);
@@ -360,6 +342,13 @@ attempt (BelfrySqliteWriter   *self,
       if (outcome->run->len > 0 || !is_append (outcome))
         note_success (self);
       return TRUE;
+    }
+
+  /* A part of an index that went with the transaction came upon damage: the transaction goes without it. */
+  if (self->appender->set_aside != set_aside)
+    {
+      belfry_sqlite_appender_give_up (self->appender);
+      return attempt (self, outcome, error);
     }
 
   belfry_sqlite_writer_give_up (self, local_error);
@@ -415,7 +404,13 @@ run_jobs (BelfrySqliteWriter  *self,
     {
       g_ptr_array_set_size (outcome->run, 0);
       g_array_set_size (outcome->changes, 0);
-      outcome->error = belfry_sqlite_publish_error (error);
+      outcome->error = is_check (outcome)
+                       ? g_error_new_literal (BELFRY_ERROR, BELFRY_ERROR_UNAVAILABLE, "Storage unavailable")
+                       : belfry_sqlite_publish_error (error);
+    }
+  else if (self->appender->set_aside != 0 && is_check (outcome))
+    {
+      outcome->error = g_error_new_literal (BELFRY_ERROR, BELFRY_ERROR_CORRUPT, "A part of the database is damaged");
     }
 
   tell (self, outcome);
@@ -442,8 +437,7 @@ start (BelfrySqliteWriter *self)
   return success;
 }
 
-/* Waits for jobs; not when there is more to tend. When nothing comes for a while, memory is given back, and a
- * small tail is merged too. */
+/* Waits for jobs; not when there is more to tend. When nothing comes for a while, memory is given back. */
 static gboolean
 wait_for_jobs (BelfrySqliteWriter *self,
                gboolean            has_more,
@@ -469,15 +463,17 @@ wait_for_jobs (BelfrySqliteWriter *self,
   return jobs->len > 0 || !self->is_stopping;
 }
 
-/* A tail that is merged now need not be read at the next start. */
+/* A block that is indexed now need not be read at the next start. */
 static void
 leave_in_order (BelfrySqliteWriter *self)
 {
   gint64 end_usec = g_get_monotonic_time () + MAX_LEAVE_USEC;
 
   self->appender->may_hold_dead = FALSE;
+  self->appender->may_hold_old = FALSE;
   self->is_leaving = TRUE;
-  self->is_settled = TRUE;
+  if (belfry_sqlite_sealer_is_reading (self->appender->sealer))
+    belfry_sqlite_sealer_cancel (self->appender->sealer);
   while (g_get_monotonic_time () < end_usec && belfry_sqlite_writer_tend (self, TRUE))
     ;
   belfry_sqlite_appender_close (self->appender);

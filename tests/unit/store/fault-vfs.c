@@ -450,6 +450,17 @@ fault_vfs_cut_power (guint n_before)
   n_until_cut = n_before;
 }
 
+gsize
+fault_vfs_count_unflushed (const char *path)
+{
+  g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&lock);
+  const Disk *disk = g_hash_table_lookup (disks, path);
+
+  g_assert_nonnull (disk);
+
+  return disk->changes->len;
+}
+
 static void
 write_image (const char *path,
              Disk       *disk)
@@ -485,10 +496,11 @@ write_image (const char *path,
     g_unlink (path);
 }
 
-void
+gboolean
 fault_vfs_restore_power (void)
 {
   g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&lock);
+  gboolean was_off = is_off;
   GHashTableIter iter;
   const char *path;
   Disk *disk;
@@ -504,4 +516,6 @@ fault_vfs_restore_power (void)
   g_hash_table_remove_all (disks);
   is_cut_armed = FALSE;
   is_off = FALSE;
+
+  return was_off;
 }

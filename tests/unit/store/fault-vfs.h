@@ -23,7 +23,9 @@ void     fault_vfs_fail          (guint kinds, int code, guint n_before, guint n
 gboolean fault_vfs_heal          (void);
 /* Power goes off after the next @n_before writes and flushes: from there on all fails. */
 void     fault_vfs_cut_power     (guint n_before);
-/* With no file open: the disk holds what was flushed, and of the rest whatever chance left of it. */
-void     fault_vfs_restore_power (void);
+/* With no file open: the disk holds what was flushed, and of the rest whatever chance left of it. Says whether it was off. */
+gboolean fault_vfs_restore_power (void);
+/* Writes to a file that are not durable yet. */
+gsize    fault_vfs_count_unflushed (const char *path);
 
 G_END_DECLS

@@ -9,13 +9,15 @@
 
 #define PATIENCE_USEC (20 * G_USEC_PER_SEC)
 
+/* Of a file that a busy store is opened on: the smallest. */
+#define BUSY_BLOCK_BITS BELFRY_SQLITE_MIN_BLOCK_BITS
+
 static const BelfrySqliteTuning busy_tuning = {
-  .merge_rows = 40,
-  .idle_merge_rows = 3,
   .idle_usec = 2000,
-  .merge_entries = 7,
+  .seal_chunks = 7,
   .reclaim_rows = 5,
   .checkpoint_bytes = 40 * BELFRY_SQLITE_PAGE_SIZE,
+  .tail_rows = 200,
 };
 
 static gint64
@@ -78,12 +80,30 @@ fixture_tear_down (Fixture *self)
   g_free (self->path);
 }
 
+/* What a busy store finds in its file, in place of what is right for daily use. */
+static void
+make_small_blocks (Fixture *self)
+{
+  g_autoptr(sqlite3) db = NULL;
+  g_autoptr(GError) error = NULL;
+  g_autofree char *sql = g_strdup_printf ("UPDATE indexing SET block_bits = %u", BUSY_BLOCK_BITS);
+
+  belfry_sqlite_schema_prepare (self->path, &error);
+  g_assert_no_error (error);
+  db = belfry_sqlite_open (self->path, BELFRY_SQLITE_WRITER, &error);
+  g_assert_no_error (error);
+  belfry_sqlite_execute (db, sql, &error);
+  g_assert_no_error (error);
+}
+
 void
 fixture_open (Fixture *self)
 {
   g_autoptr(GError) error = NULL;
   gboolean success;
 
+  if (self->is_busy && !g_file_test (self->path, G_FILE_TEST_EXISTS))
+    make_small_blocks (self);
   self->store = belfry_sqlite_store_new (self->path);
   belfry_sqlite_store_set_clock (self->store, tell_time, self);
   if (self->receipt_max_bytes != 0)
@@ -120,18 +140,38 @@ fixture_verify (Fixture *self)
   g_assert_true (success);
 }
 
-/* Waits until a busy store has merged its tail. */
+/* Waits until a busy store has indexed what blocks are full. */
 void
 fixture_settle (Fixture *self)
 {
   gint64 end = g_get_monotonic_time () + PATIENCE_USEC;
 
   g_assert_true (self->is_busy);
-  while (get_counter (self->store, "tail-events") >= busy_tuning.idle_merge_rows)
+  while (get_counter (self->store, "tail-events") >= 1 << BUSY_BLOCK_BITS ||
+         belfry_sqlite_tail_get_dropped (self->store->log->tail) != 0)
     {
       g_assert_cmpint (g_get_monotonic_time (), <, end);
       g_thread_yield ();
     }
+}
+
+/* What a reader has to know of the file, for those who read without a store. */
+BelfrySqliteLog *
+fixture_load_log (Fixture *self)
+{
+  g_autoptr(BelfrySqliteLog) log = belfry_sqlite_log_new (self->path);
+  g_autoptr(sqlite3) db = NULL;
+  g_autoptr(GError) error = NULL;
+  BelfrySqliteState state;
+
+  db = belfry_sqlite_open (self->path, BELFRY_SQLITE_READER, &error);
+  g_assert_no_error (error);
+  g_assert_true (belfry_sqlite_schema_load_state (db, &state, &error) &&
+                 belfry_sqlite_schema_load_indexing (db, &state, &error));
+  belfry_event_id_key_init (&log->id_key, state.secret);
+  belfry_sqlite_blocks_init (&log->blocks, state.block_bits, state.secret);
+
+  return g_steal_pointer (&log);
 }
 
 BelfryEvent *

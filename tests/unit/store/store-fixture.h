@@ -28,6 +28,7 @@ void           fixture_open        (Fixture *self);
 void           fixture_close       (Fixture *self);
 void           fixture_verify      (Fixture *self);
 void           fixture_settle      (Fixture *self);
+BelfrySqliteLog *fixture_load_log  (Fixture *self);
 
 BelfryEvent   *make_event          (const char *type, const char *session_id, const char *user_id, const char *payload);
 BelfryEvent   *make_rich_event     (const char *type, const char *session_id, const char *user_id,

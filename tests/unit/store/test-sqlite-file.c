@@ -256,9 +256,19 @@ test_verify_finds_damage (void)
   static const char *const damages[] = {
     "UPDATE event_type SET count = count + 1",
     "DELETE FROM event WHERE position = 50",
-    "DELETE FROM by_session WHERE position = 50",
-    "DELETE FROM by_type WHERE position = 50",
-    "INSERT INTO by_user VALUES ('u', 50)",
+    "DELETE FROM chunk WHERE id = (SELECT min (id) FROM chunk)",
+    "DELETE FROM chunk WHERE id = (SELECT max (id) FROM chunk)",
+    "UPDATE chunk SET data = zeroblob (length (data)) WHERE id = (SELECT max (id) FROM chunk)",
+    "UPDATE chunk SET data = x'' WHERE id = (SELECT min (id) FROM chunk)",
+    "UPDATE chunk SET data = x'01000000' WHERE id = (SELECT min (id) FROM chunk)",
+    "UPDATE chunk SET data = x'0000ffff' WHERE id = (SELECT max (id) FROM chunk)",
+    "INSERT INTO chunk SELECT max (id) + 1, x'0000' FROM chunk",
+    "UPDATE event SET session_id = 'another' WHERE position = 50",
+    "UPDATE event SET user_id = 'somebody' WHERE position = 50",
+    "UPDATE event SET user_tier = 'premium' WHERE position = 50",
+    "UPDATE event SET amount = 5 WHERE position = 50",
+    "UPDATE indexing SET unindexed = 1000",
+    "UPDATE indexing SET block_bits = 40",
     "UPDATE event SET accepted = 1 WHERE position = 50",
     "UPDATE event SET type = 77 WHERE position = 50",
     "UPDATE state SET next_position = 50",
@@ -558,6 +568,89 @@ test_opens_version_1 (void)
   fixture_tear_down (&fixture);
 }
 
+/* More than a block of events, as version 1 would have left them. */
+static const char many_events_v1[] =
+  "WITH RECURSIVE number (i) AS (SELECT 61 UNION ALL SELECT i + 1 FROM number WHERE i < 70000)"
+  " INSERT INTO event SELECT i, 1768473105123456 + i, 1 + i % 3, 'test', 'session-' || (i % 5), 'user-' || (i % 700),"
+  " NULL, NULL, '{}' FROM number;"
+  "INSERT INTO by_session SELECT session_id, position FROM event WHERE position > 60;"
+  "INSERT INTO by_user SELECT user_id, position FROM event WHERE position > 60;"
+  "INSERT INTO by_type SELECT type, position FROM event WHERE position > 60;"
+  "INSERT OR IGNORE INTO by_session SELECT session_id, position FROM event WHERE session_id IS NOT NULL;"
+  "INSERT OR IGNORE INTO by_user SELECT user_id, position FROM event WHERE user_id IS NOT NULL;"
+  "INSERT OR IGNORE INTO by_type SELECT type, position FROM event;"
+  "UPDATE event_type SET count = (SELECT count(*) FROM event WHERE type = id AND position >= 11);"
+  "UPDATE state SET next_position = 70001, merged = 70000, last_usec = 1768473105193456;";
+
+static gint64
+ask_number (const char *path,
+            const char *sql)
+{
+  g_autoptr(sqlite3) db = NULL;
+  g_autoptr(GError) error = NULL;
+  gint64 number;
+
+  db = belfry_sqlite_open (path, BELFRY_SQLITE_READER, &error);
+  g_assert_no_error (error);
+  belfry_sqlite_read_number (db, sql, &number, &error);
+  g_assert_no_error (error);
+
+  return number;
+}
+
+static void
+assert_finds_all (Fixture *fixture)
+{
+  g_autoptr(BelfryFilter) user = belfry_filter_new (NULL, NULL, "user-77");
+  g_autoptr(BelfryFilter) nobody = belfry_filter_new (NULL, NULL, "nobody");
+  g_autoptr(GPtrArray) events = query (fixture->store, user, G_MININT64, 0, 1000);
+  g_autoptr(GPtrArray) none = query (fixture->store, nobody, G_MININT64, 0, 1000);
+
+  g_assert_cmpuint (events->len, ==, 100);
+  g_assert_cmpuint (belfry_event_get_position (g_ptr_array_index (events, 0)), ==, 69377);
+  g_assert_cmpuint (belfry_event_get_position (g_ptr_array_index (events, 99)), ==, 77);
+  g_assert_cmpuint (none->len, ==, 0);
+}
+
+static void
+test_upgrades_version_1 (void)
+{
+  Fixture fixture;
+  g_autofree char *sql = NULL;
+  gint64 end_usec = g_get_monotonic_time () + 60 * G_USEC_PER_SEC;
+
+  g_test_summary ("A longer database of version 1 is read at once, and gets its new index behind the back of its readers");
+  fixture_set_up (&fixture);
+  g_assert_true (g_file_get_contents (BELFRY_TEST_FOLDER "/database-v1.sql", &sql, NULL, NULL));
+  run_sql (fixture.path, sql);
+  run_sql (fixture.path, many_events_v1);
+  fixture_verify (&fixture);
+
+  /* Closed and opened while the work is under way. */
+  for (guint i = 0; i < 3; i++)
+    {
+      fixture_open (&fixture);
+      assert_finds_all (&fixture);
+      append_many (fixture.store, 5, "session-1");
+      fixture_close (&fixture);
+      fixture_verify (&fixture);
+    }
+
+  fixture_open (&fixture);
+  while (ask_number (fixture.path, "SELECT unindexed FROM indexing") != 0 ||
+         ask_number (fixture.path, "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'by\\_%' ESCAPE '\\'") != 0)
+    {
+      g_assert_cmpint (g_get_monotonic_time (), <, end_usec);
+      g_assert_true (check (fixture.store, NULL));
+    }
+  g_assert_cmpint (ask_number (fixture.path, "SELECT count(*) FROM chunk"), >, 0);
+  assert_finds_all (&fixture);
+  fixture_close (&fixture);
+  fixture_verify (&fixture);
+
+  fixture_tear_down (&fixture);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -579,6 +672,7 @@ main (int    argc,
   g_test_add_func ("/sqlite-file/restore/jumps-ahead", test_restore_jumps_ahead);
   g_test_add_func ("/sqlite-file/restore/refuses-what-is-not-ours", test_restore_refuses_what_is_not_ours);
   g_test_add_func ("/sqlite-file/opens-version-1", test_opens_version_1);
+  g_test_add_func ("/sqlite-file/upgrades-version-1", test_upgrades_version_1);
 
   return g_test_run ();
 }

@@ -8,6 +8,9 @@
 #include "fault-vfs.h"
 #include "store-fixture.h"
 
+/* Of a busy store. */
+#define N_BLOCK (1 << BELFRY_SQLITE_MIN_BLOCK_BITS)
+
 typedef struct
 {
   Fixture    fixture;
@@ -213,16 +216,30 @@ do_crash (Model *model)
 }
 
 static void
+model_set_up (Model *model)
+{
+  *model = (Model) { 0 };
+  fixture_set_up (&model->fixture);
+  model->fixture.is_busy = TRUE;
+  model->fixture.now_usec = 1000000;
+  model->log = g_ptr_array_new_with_free_func (event_clear);
+  model->floor = 1;
+  fixture_open (&model->fixture);
+}
+
+static void
+model_tear_down (Model *model)
+{
+  g_ptr_array_unref (model->log);
+  fixture_tear_down (&model->fixture);
+}
+
+static void
 test_random_operations (void)
 {
-  Model model = { 0 };
+  Model model;
 
-  fixture_set_up (&model.fixture);
-  model.fixture.is_busy = TRUE;
-  model.fixture.now_usec = 1000000;
-  model.log = g_ptr_array_new_with_free_func (event_clear);
-  model.floor = 1;
-  fixture_open (&model.fixture);
+  model_set_up (&model);
 
   for (guint i = 0; i < 1500; i++)
     {
@@ -247,8 +264,47 @@ test_random_operations (void)
     }
   do_restart (&model);
 
-  g_ptr_array_unref (model.log);
-  fixture_tear_down (&model.fixture);
+  model_tear_down (&model);
+}
+
+static void
+fill_blocks (Model *model)
+{
+  guint64 n_wanted = model->log->len + 2 * N_BLOCK;
+
+  while (model->log->len < n_wanted && do_append (model))
+    ;
+}
+
+/* Power goes off at a write or flush, later each time, of those that index two blocks beside appends, delete events, and
+ * reclaim what is behind the floor. */
+static void
+test_crash_at_each_step (void)
+{
+  gboolean was_off = TRUE;
+
+  for (guint n_before = 0; was_off; n_before += (guint) g_test_rand_int_range (1, 30))
+    {
+      Model model;
+
+      model_set_up (&model);
+      fault_vfs_cut_power (n_before);
+      fill_blocks (&model);
+      (void) do_delete (&model);
+      (void) do_append (&model);
+      fixture_close (&model.fixture);
+      was_off = fault_vfs_restore_power ();
+
+      fixture_verify (&model.fixture);
+      fixture_open (&model.fixture);
+      take_stock (&model);
+      fill_blocks (&model);
+      fixture_settle (&model.fixture);
+      for (guint i = 0; i < 5; i++)
+        do_query (&model);
+      do_restart (&model);
+      model_tear_down (&model);
+    }
 }
 
 int
@@ -260,6 +316,7 @@ main (int    argc,
   fault_vfs_register ();
 
   g_test_add_func ("/sqlite-model/random-operations-and-crashes", test_random_operations);
+  g_test_add_func ("/sqlite-model/crash-at-each-step", test_crash_at_each_step);
 
   return g_test_run ();
 }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * Copyright 2026 The Belfry authors */
+#include <glib/gstdio.h>
+
 #include "belfry-error.h"
+#include "belfry-sqlite-log-private.h"
 #include "store-fixture.h"
 
 typedef struct
@@ -130,12 +133,51 @@ test_released_while_it_opens (void)
   fixture_tear_down (&f);
 }
 
+/* In a process of its own: SQLite takes that choice only before all else. */
+static void
+look_and_open (void)
+{
+  Fixture f = { NULL };
+  g_autoptr(BelfrySqliteStore) store = NULL;
+  g_autoptr(GError) error = NULL;
+
+  fixture_set_up (&f);
+  g_assert_true (g_file_set_contents (f.path, "This is somebody else's.", -1, NULL));
+  g_assert_false (belfry_sqlite_schema_check_file (f.path, TRUE, &error));
+  g_assert_cmpint (g_unlink (f.path), ==, 0);
+  g_clear_error (&error);
+
+  store = belfry_sqlite_store_new (f.path);
+  g_assert_true (open_and_wait (store, NULL, &error));
+  g_assert_no_error (error);
+  g_assert_cmpint (sqlite3_memory_used (), ==, 0);
+
+  belfry_sqlite_store_close (store);
+  fixture_tear_down (&f);
+}
+
+static void
+test_counts_no_memory (void)
+{
+  g_test_summary ("SQLite counts no memory, under a lock for all threads, even when a file was looked at before");
+
+  if (g_test_subprocess ())
+    {
+      look_and_open ();
+      return;
+    }
+
+  g_test_trap_subprocess (NULL, 0, 0);
+  g_test_trap_assert_passed ();
+}
+
 int
 main (int   argc,
       char *argv[])
 {
   g_test_init (&argc, &argv, G_TEST_OPTION_ISOLATE_DIRS, NULL);
 
+  g_test_add_func ("/sqlite-open/counts-no-memory", test_counts_no_memory);
   g_test_add_func ("/sqlite-open/answers-on-the-home-context", test_answers_on_the_home_context);
   g_test_add_func ("/sqlite-open/refuses-a-file-in-use", test_refuses_a_file_in_use);
   g_test_add_func ("/sqlite-open/cancelled-before-it-began", test_cancelled_before_it_began);
