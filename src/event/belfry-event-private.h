@@ -10,6 +10,9 @@ G_BEGIN_DECLS
  * WebSocket text frame header there: 1 + 1 + 8. */
 #define BELFRY_EVENT_HEADROOM 10
 
+/* Of the texts of neighbours that share a buffer: a single event keeps all of it. One that is larger has its own. */
+#define BELFRY_EVENT_RUN_MAX_BYTES (256 * 1024)
+
 typedef enum
 {
   BELFRY_EVENT_ENCODING_CURSOR, /* a WebSocket text frame whose JSON has a "cursor" member */
@@ -45,9 +48,9 @@ typedef struct
 BelfryEvent *belfry_event_new_trusted (const BelfryEventFields *fields);
 
 /* Gives each of a run its place in the log and its text: position, id and time of acceptance (µs
- * since 1970 UTC) are set, and the JSON texts of the run are laid into one shared buffer in
- * order, each right behind its WebSocket text frame header (RFC 6455, unmasked, FIN): a door
- * that sends neighbours of a run sends one piece of memory. Called once for each event, by the
+ * since 1970 UTC) are set, and the JSON texts of the run are laid into one shared buffer (or a few,
+ * each of bounded size) in order, each right behind its WebSocket text frame header (RFC 6455,
+ * unmasked, FIN): a door that sends neighbours of a run sends one piece of memory. Called once for each event, by the
  * thread that owns it alone, before anybody else sees it. */
 typedef struct
 {
@@ -60,6 +63,9 @@ void          belfry_event_seal_run         (BelfryEvent **events, const BelfryE
                                              gsize n_events);
 /* The JSON text that the event will have when it is sealed with that place. */
 GBytes       *belfry_event_format_json      (BelfryEvent *self, const BelfryEventPlace *place);
+/* Appends the JSON text of an event with these fields at that place, without making the event. */
+void          belfry_event_print_json       (const BelfryEventFields *fields, const BelfryEventPlace *place,
+                                             GString *text);
 
 gboolean      belfry_event_is_sealed        (BelfryEvent *self);
 const char   *belfry_event_peek_json        (BelfryEvent *self, gsize *length);
@@ -69,6 +75,10 @@ const char   *belfry_event_peek_payload     (BelfryEvent *self, gsize *length);
 const char   *belfry_event_peek_user_tier   (BelfryEvent *self);                 /* or NULL */
 gboolean      belfry_event_peek_amount      (BelfryEvent *self, double *amount);
 gsize         belfry_event_get_size         (BelfryEvent *self);                 /* bytes held, all told, without encodings */
+
+/* Bytes that a reference keeps alive: the event, its encodings and the buffer of its neighbours' texts; without that
+ * when it is *run already. Sets *run to it. Home context only. */
+gsize         belfry_event_get_held         (BelfryEvent *self, gconstpointer *run);
 
 /* Home context only: the encoding is made at its first use and lives as long as the event.
  * (transfer none) */

@@ -2,6 +2,8 @@
  * Copyright 2026 The Belfry authors */
 #pragma once
 
+#include <string.h>
+
 #include "belfry-event-private.h"
 
 G_BEGIN_DECLS
@@ -11,6 +13,7 @@ G_BEGIN_DECLS
 typedef struct
 {
   gatomicrefcount ref_count;
+  gsize           size;       /* of bytes */
   guint8          bytes[];
 } BelfryEventRun;
 
@@ -48,6 +51,15 @@ struct _BelfryEvent
   char           *terminated_json; /* owned; made at the first call of the public getter */
   GBytes         *encodings[BELFRY_N_EVENT_ENCODINGS]; /* owned; home context only */
 };
+
+/* Of a text in BelfryEventFields, which may be missing or end with a NUL. */
+static inline gsize
+belfry_event_text_length (const char *text, gssize length)
+{
+  if (text == NULL)
+    return 0;
+  return length >= 0 ? (gsize) length : strlen (text);
+}
 
 void belfry_event_run_unref (BelfryEventRun *run);
 

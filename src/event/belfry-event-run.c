@@ -106,6 +106,31 @@ belfry_event_format_json (BelfryEvent *self, const BelfryEventPlace *place)
   return g_bytes_new_take (json, length);
 }
 
+void
+belfry_event_print_json (const BelfryEventFields *fields, const BelfryEventPlace *place, GString *text)
+{
+  BelfryEvent event;
+  gsize begin = text->len;
+
+  /* Only what is printed. */
+  event.event_type = fields->event_type;
+  event.event_type_length = (guint32) belfry_event_text_length (fields->event_type, fields->event_type_length);
+  event.source = fields->source;
+  event.source_length = (guint32) belfry_event_text_length (fields->source, fields->source_length);
+  event.session_id = fields->session_id;
+  event.session_id_length = (guint32) belfry_event_text_length (fields->session_id, fields->session_id_length);
+  event.user_id = fields->user_id;
+  event.user_id_length = (guint32) belfry_event_text_length (fields->user_id, fields->user_id_length);
+  event.payload = fields->payload;
+  event.payload_length = (guint32) belfry_event_text_length (fields->payload, fields->payload_length);
+  event.imported_id = fields->imported_id;
+  event.accepted_usec = place->accepted_usec;
+  memcpy (event.id, place->id, sizeof event.id);
+
+  g_string_set_size (text, begin + measure_json (&event));
+  append_json ((guint8 *) text->str + begin, &event);
+}
+
 static guint8
 measure_header (gsize length)
 {
@@ -132,32 +157,27 @@ append_header (guint8 *at, gsize length)
   return at;
 }
 
-void
-belfry_event_seal_run (BelfryEvent **events, const BelfryEventPlace *places, gsize n_events)
+static void
+place_event (BelfryEvent            *event,
+             const BelfryEventPlace *place)
 {
-  BelfryEventRun *run = NULL;
-  guint8 *at = NULL;
-  gsize size = 0;
+  g_assert (event->run == NULL);
 
-  if (n_events == 0)
-    return;
+  event->position = place->position;
+  event->accepted_usec = place->accepted_usec;
+  memcpy (event->id, place->id, sizeof event->id);
+  event->json_length = measure_json (event);
+  event->header_length = measure_header (event->json_length);
+}
 
-  for (gsize i = 0; i < n_events; i++)
-    {
-      BelfryEvent *event = events[i];
+static void
+lay_texts (BelfryEvent **events, gsize n_events, gsize size)
+{
+  BelfryEventRun *run = g_malloc (sizeof *run + size);
+  guint8 *at = run->bytes;
 
-      g_assert (event->run == NULL);
-      event->position = places[i].position;
-      event->accepted_usec = places[i].accepted_usec;
-      memcpy (event->id, places[i].id, sizeof event->id);
-      event->json_length = measure_json (event);
-      event->header_length = measure_header (event->json_length);
-      size += event->header_length + event->json_length;
-    }
-
-  run = g_malloc (sizeof *run + size);
   g_atomic_ref_count_init (&run->ref_count);
-  at = run->bytes;
+  run->size = size;
   for (gsize i = 0; i < n_events; i++)
     {
       if (i > 0)
@@ -167,4 +187,28 @@ belfry_event_seal_run (BelfryEvent **events, const BelfryEventPlace *places, gsi
       at = append_json (append_header (at, events[i]->json_length), events[i]);
     }
   g_assert (at == run->bytes + size);
+}
+
+void
+belfry_event_seal_run (BelfryEvent **events, const BelfryEventPlace *places, gsize n_events)
+{
+  gsize first = 0;
+  gsize size = 0;
+
+  for (gsize i = 0; i < n_events; i++)
+    {
+      gsize more;
+
+      place_event (events[i], &places[i]);
+      more = events[i]->header_length + events[i]->json_length;
+      if (i > first && size + more > BELFRY_EVENT_RUN_MAX_BYTES)
+        {
+          lay_texts (events + first, i - first, size);
+          first = i;
+          size = 0;
+        }
+      size += more;
+    }
+  if (n_events > first)
+    lay_texts (events + first, n_events - first, size);
 }

@@ -12,6 +12,7 @@
 #define SOURCE_MAX 100  /* characters */
 #define ID_MAX 200      /* characters */
 #define TEXT_ROOM (ID_MAX * BELFRY_JSON_CHARACTER_MAX)
+#define PAYLOAD_ROOM 4096 /* bytes; larger ones are made compact in memory of their own */
 
 #define SOURCE_PATTERN "^[A-Za-z0-9_.-]+$"
 
@@ -85,6 +86,7 @@ typedef struct
   char session_id[TEXT_ROOM];
   char user_id[TEXT_ROOM];
   char user_tier[TEXT_ROOM];
+  char payload[PAYLOAD_ROOM];
 } Rooms;
 
 static gsize
@@ -209,12 +211,13 @@ check_payload_size (BelfryEventValidator *self, guint n_members, gsize length,
 }
 
 /* Writes the payload's text compactly, when it is not so already; *@owned receives the text if
- * one had to be made. Where members were dropped, @inner_values are found again. */
+ * memory had to be made for it. Where members were dropped, @inner_values are found again. */
 static gboolean
 check_payload (BelfryEventValidator   *self,
                const BelfryJsonValue  *value,
                BelfryJsonValue        *inner_values,
                BelfryEventFields      *fields,
+               Rooms                  *rooms,
                char                  **owned,
                BelfryEventProblems   **problems)
 {
@@ -247,9 +250,12 @@ check_payload (BelfryEventValidator   *self,
     }
   else if (value->has_space)
     {
-      *owned = g_malloc (length);
-      length = belfry_json_strip (value->text, length, *owned);
-      fields->payload = *owned;
+      char *room = rooms->payload;
+
+      if (length > sizeof rooms->payload)
+        room = *owned = g_malloc (length);
+      length = belfry_json_strip (value->text, length, room);
+      fields->payload = room;
     }
   fields->payload_length = (gssize) length;
   return check_payload_size (self, n_members, length, problems);
@@ -291,7 +297,7 @@ make_event (BelfryEventValidator   *self,
             &fields.session_id, &fields.session_id_length, &problems);
   check_id (&values[MEMBER_USER_ID], "user_id", rooms.user_id, &fields.user_id,
             &fields.user_id_length, &problems);
-  if (check_payload (self, &values[MEMBER_PAYLOAD], inner_values, &fields, &payload, &problems))
+  if (check_payload (self, &values[MEMBER_PAYLOAD], inner_values, &fields, &rooms, &payload, &problems))
     take_inner (inner_values, &fields, &rooms);
   if (problems != NULL)
     {

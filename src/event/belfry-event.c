@@ -23,14 +23,6 @@
 
 G_DEFINE_BOXED_TYPE (BelfryEvent, belfry_event, belfry_event_ref, belfry_event_unref)
 
-static inline gsize
-text_length (const char *text, gssize length)
-{
-  if (text == NULL)
-    return 0;
-  return length >= 0 ? (gsize) length : strlen (text);
-}
-
 /* Copies @text and a NUL to *@room and moves *@room behind them. */
 static inline const char *
 lay_text (char **room, const char *text, gsize length)
@@ -46,13 +38,13 @@ lay_text (char **room, const char *text, gsize length)
 BelfryEvent *
 belfry_event_new_trusted (const BelfryEventFields *fields)
 {
-  gsize type_length = text_length (fields->event_type, fields->event_type_length);
-  gsize source_length = text_length (fields->source, fields->source_length);
-  gsize session_length = text_length (fields->session_id, fields->session_id_length);
-  gsize user_length = text_length (fields->user_id, fields->user_id_length);
-  gsize payload_length = text_length (fields->payload, fields->payload_length);
-  gsize tier_length = text_length (fields->user_tier, fields->user_tier_length);
-  gsize id_length = text_length (fields->imported_id, -1);
+  gsize type_length = belfry_event_text_length (fields->event_type, fields->event_type_length);
+  gsize source_length = belfry_event_text_length (fields->source, fields->source_length);
+  gsize session_length = belfry_event_text_length (fields->session_id, fields->session_id_length);
+  gsize user_length = belfry_event_text_length (fields->user_id, fields->user_id_length);
+  gsize payload_length = belfry_event_text_length (fields->payload, fields->payload_length);
+  gsize tier_length = belfry_event_text_length (fields->user_tier, fields->user_tier_length);
+  gsize id_length = belfry_event_text_length (fields->imported_id, -1);
   /* Seven texts, each with a NUL. */
   gsize size = sizeof (BelfryEvent) + type_length + source_length + session_length + user_length
                + payload_length + tier_length + id_length + 7;
@@ -387,6 +379,21 @@ gsize
 belfry_event_get_size (BelfryEvent *self)
 {
   return self->own_size + (self->run != NULL ? self->header_length + self->json_length : 0);
+}
+
+gsize
+belfry_event_get_held (BelfryEvent   *self,
+                       gconstpointer *run)
+{
+  gsize held = self->own_size;
+
+  for (guint i = 0; i < BELFRY_N_EVENT_ENCODINGS; i++)
+    if (self->encodings[i] != NULL)
+      held += g_bytes_get_size (self->encodings[i]);
+  if (self->run != NULL && self->run != *run)
+    held += self->run->size;
+  *run = self->run;
+  return held;
 }
 
 GBytes *

@@ -178,8 +178,12 @@ belfry_json_value_to_double (const BelfryJsonValue *value)
 
 /* Behind the string whose opening quote is at @at. */
 static const char *
-skip_string (const char *at)
+skip_string (const char *at, const char *end)
 {
+  const char *quote = memchr (at + 1, '"', (gsize) (end - at - 1));
+
+  if (G_LIKELY (quote[-1] != '\\'))
+    return quote + 1;
   for (at++; *at != '"'; at++)
     if (*at == '\\')
       at++;
@@ -197,24 +201,29 @@ belfry_json_strip (const char *text, gsize length, char *stripped)
 {
   const char *at = text;
   const char *end = text + length;
+  const char *kept = text; /* from here to at nothing was dropped */
   char *out = stripped;
 
   while (at < end)
     {
       if (*at == '"')
         {
-          const char *behind = skip_string (at);
-
-          memcpy (out, at, (gsize) (behind - at));
-          out += behind - at;
-          at = behind;
+          at = skip_string (at, end);
+        }
+      else if (!is_space (*at))
+        {
+          at++;
         }
       else
         {
-          if (!is_space (*at))
-            *out++ = *at;
-          at++;
+          memcpy (out, kept, (gsize) (at - kept));
+          out += at - kept;
+          do
+            at++;
+          while (at < end && is_space (*at));
+          kept = at;
         }
     }
-  return (gsize) (out - stripped);
+  memcpy (out, kept, (gsize) (end - kept));
+  return (gsize) (out + (end - kept) - stripped);
 }

@@ -201,7 +201,7 @@ take_shared (BelfryFeed  *self,
              gsize        size,
              guint64      sequence)
 {
-  if (self->mailbox.length > 0 && self->mailbox.bytes + size > self->hub->mailbox_max_bytes)
+  if (belfry_mailbox_is_full (&self->mailbox, size, self->hub->mailbox_max_bytes))
     return FALSE;
 
   belfry_mailbox_push (&self->mailbox, belfry_event_ref (event), size);
@@ -265,7 +265,7 @@ belfry_feed_fill (BelfryFeed *self,
   if (self->state != BELFRY_FEED_BEHIND || self->read != NULL || self->retry != NULL
       || self->queue_link.data != NULL)
     return 0;
-  if (self->mailbox.length > 0 && self->mailbox.bytes >= hub->mailbox_max_bytes / 2)
+  if (belfry_mailbox_is_half_full (&self->mailbox, hub->mailbox_max_bytes))
     return 0;
 
   if (self->position < hub->ring.base)

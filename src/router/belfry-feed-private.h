@@ -101,9 +101,10 @@ void               belfry_feed_tell           (BelfryFeed *self);
 void               belfry_feed_set_filter     (BelfryFeed *self, BelfryFilter *filter);
 void belfry_feed_set_filter_tagged (BelfryFeed *self, BelfryFilter *filter, gpointer tag,
                                     GDestroyNotify tag_free);
-/* As belfry_subscriber_set_held() and _is_memory_scarce(). */
+/* As belfry_subscriber_set_held(), _is_memory_scarce() and _count_encoding(). */
 void               belfry_feed_set_held       (BelfryFeed *self, gsize bytes);
 gboolean           belfry_feed_is_memory_scarce (BelfryFeed *self);
+void               belfry_feed_count_encoding (BelfryFeed *self, BelfryEvent *event, gsize bytes);
 /* Behind everything that pop() has given or passed over. */
 guint64            belfry_feed_get_taken      (BelfryFeed *self);
 guint64            belfry_feed_get_position   (BelfryFeed *self);

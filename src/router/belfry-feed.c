@@ -14,8 +14,9 @@
  * newest one it is LIVE again. Only positions are compared, nothing is counted, so there is nothing
  * to get out of step.
  *
- * Memory. References into the ring cost nothing while the ring holds the events. Each feed that has
- * some stands as a waiter at the ring event where its mailbox begins; when that event leaves the
+ * Memory. References into the ring cost nothing but themselves while the ring holds the events, and
+ * their number is bounded. Each feed that has some stands as a waiter at the ring event where its
+ * mailbox begins; when that event leaves the
  * ring the mailbox is dropped, the position goes back to just before it, and the log is read once
  * the reader comes for more. Pages of the log belong to the feed alone and are bounded all
  * together; what readers took but cannot pass on is counted with them. A mailbox holds either
@@ -238,7 +239,7 @@ belfry_feed_take_live (BelfryFeed  *self,
 {
   BelfryFeedHub *hub = self->hub;
 
-  if (G_UNLIKELY (self->mailbox.bytes + size > hub->mailbox_max_bytes && self->mailbox.length > 0))
+  if (G_UNLIKELY (belfry_mailbox_is_full (&self->mailbox, size, hub->mailbox_max_bytes)))
     {
       belfry_filter_index_remove (&hub->index, &self->entry);
       self->position = belfry_event_get_position (event) - 1;
@@ -276,6 +277,15 @@ belfry_feed_fall_back (BelfryFeed *self)
   self->position = before;
   self->state = BELFRY_FEED_BEHIND;
   hub->fallbacks++;
+}
+
+void
+belfry_feed_count_encoding (BelfryFeed  *self,
+                            BelfryEvent *event,
+                            gsize        bytes)
+{
+  if (self->hub != NULL)
+    belfry_ring_count_encoding (&self->hub->ring, event, bytes);
 }
 
 void

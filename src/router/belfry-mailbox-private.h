@@ -7,8 +7,12 @@
 G_BEGIN_DECLS
 
 /* Events that wait for one subscriber: references in a circular array, oldest first. Nothing is
- * allocated until the first push; an empty mailbox keeps at most a small array. Bounding it is its
- * owner's affair. */
+ * allocated until the first push; an empty mailbox keeps at most a small array. Its owner asks
+ * whether it is full before each push. */
+
+/* However small they are: the array is not shared. What one send carries, and a page of the log brings. */
+#define BELFRY_MAILBOX_MAX_EVENTS 1024
+
 typedef struct
 {
   BelfryEvent **items;
@@ -27,6 +31,25 @@ static inline BelfryEvent *
 belfry_mailbox_peek (const BelfryMailbox *self)
 {
   return self->items[self->head];
+}
+
+/* One event fits into an empty mailbox whatever its size. */
+static inline gboolean
+belfry_mailbox_is_full (const BelfryMailbox *self,
+                        gsize                size,
+                        gsize                max_bytes)
+{
+  return self->length > 0
+         && (self->bytes + size > max_bytes || self->length >= BELFRY_MAILBOX_MAX_EVENTS);
+}
+
+/* Too full to be worth filling up. */
+static inline gboolean
+belfry_mailbox_is_half_full (const BelfryMailbox *self,
+                             gsize                max_bytes)
+{
+  return self->length > 0
+         && (self->bytes >= max_bytes / 2 || self->length >= BELFRY_MAILBOX_MAX_EVENTS / 2);
 }
 
 /* Takes over the reference. size is belfry_event_get_size(), which the caller has at hand. */

@@ -9,8 +9,9 @@
 G_BEGIN_DECLS
 
 /* For C doors on the hot path: no task for each event. Exactly one call of func, on the home
- * context, later, never from inside publish; event is sealed when error is NULL. Calls come in the
- * order of the publishes. */
+ * context, later, never from inside publish; event is the one that was published, and sealed when
+ * error is NULL. Calls come in the order of the publishes, but for events that the log does not take at
+ * all, because too much waits: those need not wait for the ones before them. */
 typedef void (*BelfryPublishFunc) (BelfryEvent *event, const GError *error, gpointer user_data);
 
 /* FALSE with error when the bytes are no valid event (func is not called then). */

@@ -13,6 +13,9 @@
 #define MAX_BATCH_EVENTS 1024
 #define MAX_BATCH_BYTES (4 * 1024 * 1024)
 
+/* What a batch has room for at first. */
+#define FEW_EVENTS 64
+
 /**
  * BelfryPipeline:
  *
@@ -20,7 +23,8 @@
  *
  * The events that are published within one turn of the main loop are given to the log together; the
  * log answers when they are durable, and by then they are on their way to the subscribers of the
- * router. Answers come in the order of the publishes.
+ * router. Answers come in the order of the publishes; only those that say that the log takes no more
+ * may come before.
  *
  * With [property@Belfry.Pipeline:retention-usec] it also removes events from the log when they get
  * too old.
@@ -67,8 +71,8 @@ batch_new (BelfryPipeline *pipeline)
   Batch *batch = g_new0 (Batch, 1);
 
   batch->pipeline = g_object_ref (pipeline);
-  batch->events = g_ptr_array_new_with_free_func ((GDestroyNotify) belfry_event_unref);
-  batch->answers = g_array_new (FALSE, FALSE, sizeof (Answer));
+  batch->events = g_ptr_array_new_full (FEW_EVENTS, (GDestroyNotify) belfry_event_unref);
+  batch->answers = g_array_sized_new (FALSE, FALSE, sizeof (Answer), FEW_EVENTS);
   return batch;
 }
 

@@ -29,7 +29,8 @@ typedef struct
 {
   BelfryEvent      *event;
   guint64           position;
-  gsize             size;
+  gsize             size;      /* as pushed */
+  gsize             encoded;   /* bytes of encodings that were made since */
   BelfryRingWaiter *waiters;
 } BelfryRingSlot;
 
@@ -40,7 +41,7 @@ typedef struct
   guint64         first;
   guint64         next;
   guint64         base;       /* position behind which the ring holds everything */
-  gsize           bytes;
+  gsize           bytes;      /* encodings included */
 
   guint           max_events;
   gsize           max_bytes;
@@ -55,6 +56,8 @@ void    belfry_ring_clear      (BelfryRing *self);
 void    belfry_ring_set_bounds (BelfryRing *self, guint max_events, gsize max_bytes);
 /* Takes its own reference. */
 void    belfry_ring_push       (BelfryRing *self, BelfryEvent *event, gsize size);
+/* The event has grown by an encoding; nothing when it is not in here. May let others go. */
+void    belfry_ring_count_encoding (BelfryRing *self, BelfryEvent *event, gsize bytes);
 /* The first event behind position; next when there is none. */
 guint64 belfry_ring_find       (const BelfryRing *self, guint64 position);
 void    belfry_ring_wait       (BelfryRing *self, BelfryRingWaiter *waiter, guint64 sequence);

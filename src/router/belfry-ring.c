@@ -38,7 +38,7 @@ evict_oldest (BelfryRing *self)
     }
 
   self->base = slot->position;
-  self->bytes -= slot->size;
+  self->bytes -= slot->size + slot->encoded;
   self->first++;
   g_clear_pointer (&slot->event, belfry_event_unref);
 }
@@ -107,6 +107,21 @@ belfry_ring_push (BelfryRing  *self,
   };
   self->next++;
   self->bytes += size;
+  trim (self);
+}
+
+void
+belfry_ring_count_encoding (BelfryRing  *self,
+                            BelfryEvent *event,
+                            gsize        bytes)
+{
+  guint64 sequence = belfry_ring_find (self, belfry_event_get_position (event) - 1);
+
+  if (sequence == self->next || slot_at (self, sequence)->event != event)
+    return;
+
+  slot_at (self, sequence)->encoded += bytes;
+  self->bytes += bytes;
   trim (self);
 }
 

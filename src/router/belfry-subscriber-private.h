@@ -47,4 +47,7 @@ void belfry_subscriber_set_held (BelfrySubscriber *self, gsize bytes);
 /* Whether all subscribers together hold so much that each should hold little. */
 gboolean belfry_subscriber_is_memory_scarce (BelfrySubscriber *self);
 
+/* An event that pop() gave, and that is not its own, has grown by an encoding of so many bytes: the ring counts it. */
+void belfry_subscriber_count_encoding (BelfrySubscriber *self, BelfryEvent *event, gsize bytes);
+
 G_END_DECLS

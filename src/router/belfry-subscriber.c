@@ -412,6 +412,14 @@ belfry_subscriber_set_held (BelfrySubscriber *self,
   belfry_feed_set_held (&self->feed, bytes);
 }
 
+void
+belfry_subscriber_count_encoding (BelfrySubscriber *self,
+                                  BelfryEvent      *event,
+                                  gsize             bytes)
+{
+  belfry_feed_count_encoding (&self->feed, event, bytes);
+}
+
 gboolean
 belfry_subscriber_is_memory_scarce (BelfrySubscriber *self)
 {

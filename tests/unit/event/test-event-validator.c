@@ -152,6 +152,20 @@ test_takes_tier_and_amount (Fixture *fixture, gconstpointer data)
 }
 
 static void
+test_compacts_payload_of_any_size (Fixture *fixture, gconstpointer data)
+{
+  for (gsize length = 1; length < 9000; length += length < 4000 || length > 4100 ? 499 : 1)
+    {
+      g_autofree char *text = g_strnfill (length, 'x');
+      g_autofree char *sent = g_strconcat ("{ \"a\" : \"", text, " \\\\\" , \"b\":1}", NULL);
+      g_autofree char *kept = g_strconcat ("{\"a\":\"", text, " \\\\\",\"b\":1}", NULL);
+      g_autoptr(BelfryEvent) event = parse_payload (fixture, sent);
+
+      g_assert_cmpstr (belfry_event_get_payload (event), ==, kept);
+    }
+}
+
+static void
 test_last_payload_wins (Fixture *fixture, gconstpointer data)
 {
   g_autoptr(BelfryEvent) event = parse (fixture,
@@ -493,6 +507,7 @@ main (int argc, char *argv[])
     { "/validator/parse/payload-defaults-to-empty", test_payload_defaults_to_empty },
     { "/validator/parse/decodes-names-and-strings", test_decodes_names_and_strings },
     { "/validator/parse/compacts-payload", test_compacts_payload },
+    { "/validator/parse/compacts-payload-of-any-size", test_compacts_payload_of_any_size },
     { "/validator/parse/takes-tier-and-amount", test_takes_tier_and_amount },
     { "/validator/parse/last-payload-wins", test_last_payload_wins },
     { "/validator/parse/refuses-invalid-json", test_refuses_invalid_json },

@@ -153,6 +153,47 @@ test_run_is_one_piece (void)
   belfry_event_seal_run (NULL, NULL, 0);
 }
 
+#define N_SMALL 10000
+
+static void
+test_run_is_bounded (void)
+{
+  g_autofree char *filler = g_strnfill (BELFRY_EVENT_RUN_MAX_BYTES, 'x');
+  g_autofree char *payload = g_strdup_printf ("{\"a\":\"%s\"}", filler);
+  g_autofree BelfryEvent **events = g_new (BelfryEvent *, N_SMALL);
+  g_autofree BelfryEventPlace *places = g_new0 (BelfryEventPlace, N_SMALL);
+  gconstpointer run = NULL;
+  gconstpointer before = NULL;
+  gsize held;
+
+  g_test_summary ("An event keeps the texts of so many neighbours alive and no more, and a large one only its own");
+
+  for (guint i = 0; i < N_SMALL; i++)
+    {
+      events[i] = make_event ("s", "u", i == N_SMALL / 2 ? payload : "{}");
+      places[i] = (BelfryEventPlace) { .position = i + 1, .id = "evt_000000000000" };
+    }
+  belfry_event_seal_run (events, places, N_SMALL);
+  for (guint i = 0; i < N_SMALL; i++)
+    {
+      before = run;
+      held = belfry_event_get_held (events[i], &run);
+      if (i == N_SMALL / 2)
+        {
+          g_assert_true (run != before);
+          g_assert_cmpuint (held, ==, belfry_event_get_size (events[i]));
+        }
+      else
+        {
+          g_assert_cmpuint (held, <=, belfry_event_get_size (events[i]) + BELFRY_EVENT_RUN_MAX_BYTES);
+        }
+      if (run == before)
+        g_assert_cmpuint (held, <, belfry_event_get_size (events[i]));
+    }
+  for (guint i = 0; i < N_SMALL; i++)
+    belfry_event_unref (events[i]);
+}
+
 /* The shortest form of the length on both sides of each border. */
 static void
 test_header_is_shortest (void)
@@ -299,6 +340,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/event/seal/gives-text", test_sealed_has_text);
   g_test_add_func ("/event/seal/escapes-ids", test_escapes_ids);
   g_test_add_func ("/event/seal/lays-run-into-one-piece", test_run_is_one_piece);
+  g_test_add_func ("/event/seal/bounds-what-is-shared", test_run_is_bounded);
   g_test_add_func ("/event/seal/takes-shortest-header", test_header_is_shortest);
   g_test_add_func ("/event/seal/speed", test_seal_speed);
   g_test_add_func ("/event/encoding/is-made-once", test_encoding_is_made_once);

@@ -265,12 +265,12 @@ test_compacts (void)
 static void
 test_strips (void)
 {
-  static const char text[] = " { \"a \\\" b\" : [ 1 ,\t2 ] ,\r\n\"\\\\\" : \" \" } ";
+  static const char text[] = " { \"a \\\" b\" : [ 1 ,\t2 ] ,\r\n\"\\\\\" : \" \", \"\": \" \\\\\\\" :\" } ";
   char stripped[sizeof text];
   gsize length = belfry_json_strip (text, sizeof text - 1, stripped);
 
   stripped[length] = '\0';
-  g_assert_cmpstr (stripped, ==, "{\"a \\\" b\":[1,2],\"\\\\\":\" \"}");
+  g_assert_cmpstr (stripped, ==, "{\"a \\\" b\":[1,2],\"\\\\\":\" \",\"\":\" \\\\\\\" :\"}");
 }
 
 static void

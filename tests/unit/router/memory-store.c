@@ -79,6 +79,12 @@ append_async (BelfryEventStore    *store,
 
   g_task_set_task_data (task, g_ptr_array_ref (events), (GDestroyNotify) g_ptr_array_unref);
   self->n_appends++;
+  if (should_fail (task, &self->n_appends_to_refuse))
+    {
+      g_object_unref (task);
+      return;
+    }
+
   g_queue_push_tail (&self->appends, task);
   if (!self->holds_appends)
     memory_store_finish_append (self);

@@ -31,6 +31,7 @@ struct _MemoryStore
   gboolean   holds_reads;
   gboolean   holds_deletes;
   guint      n_appends_to_fail;
+  guint      n_appends_to_refuse;  /* these fail at once, ahead of those that are held */
   guint      n_reads_to_fail;
   guint      n_deletes_to_fail;
   GQueue     appends;        /* owned GTask, oldest first */

@@ -99,6 +99,32 @@ test_ring_keeps_newest (void)
 }
 
 static void
+test_ring_counts_encodings (void)
+{
+  g_autoptr(BelfryEvent) gone = event_at (99);
+  BelfryRing ring;
+
+  g_test_summary ("An encoding counts with its event, lets older ones go where there is no room, and leaves with it");
+
+  belfry_ring_init (&ring, 0, on_evicted, NULL);
+  belfry_ring_set_bounds (&ring, 10, 100);
+  for (guint64 position = 1; position <= 5; position++)
+    push (&ring, position, 10);
+
+  belfry_ring_count_encoding (&ring, belfry_ring_peek (&ring, ring.first)->event, 40);
+  g_assert_cmpuint (ring.bytes, ==, 90);
+  belfry_ring_count_encoding (&ring, gone, 1000);
+  g_assert_cmpuint (ring.bytes, ==, 90);
+  belfry_ring_count_encoding (&ring, belfry_ring_peek (&ring, ring.first + 1)->event, 30);
+  g_assert_cmpuint (belfry_ring_get_length (&ring), ==, 4);
+  g_assert_cmpuint (ring.bytes, ==, 70);
+  belfry_ring_count_encoding (&ring, belfry_ring_peek (&ring, ring.next - 1)->event, 1000);
+  g_assert_cmpuint (belfry_ring_get_length (&ring), ==, 1);
+  belfry_ring_clear (&ring);
+  g_assert_cmpuint (ring.bytes, ==, 0);
+}
+
+static void
 test_ring_tells_waiters (void)
 {
   BelfryRing ring;
@@ -212,6 +238,7 @@ main (int   argc,
 
   g_test_add_func ("/ring/finds", test_ring_finds);
   g_test_add_func ("/ring/keeps-newest", test_ring_keeps_newest);
+  g_test_add_func ("/ring/counts-encodings", test_ring_counts_encodings);
   g_test_add_func ("/ring/tells-waiters", test_ring_tells_waiters);
   g_test_add_func ("/mailbox/keeps-order", test_mailbox_keeps_order);
   g_test_add_func ("/filter-versions/hold-behind-start", test_versions_hold_behind_start);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * Copyright 2026 The Belfry authors */
+#include "belfry-mailbox-private.h"
 #include "subscriber-fixture.h"
 
 static void
@@ -71,6 +72,57 @@ test_bounds_mailbox (Fixture       *f,
   g_assert_true (is_live (f));
   g_assert_cmpuint (f->store->n_reads, ==, 0);
   g_assert_cmpuint (get_counter (f->router, "fallbacks"), ==, 0);
+}
+
+static void
+test_bounds_number (Fixture       *f,
+                    gconstpointer  data)
+{
+  guint n_waiting = 0;
+
+  g_test_summary ("However small they are, a mailbox takes so many events and no more; the others come from the ring");
+
+  subscribe (f, -1);
+  add (f, NULL, BELFRY_MAILBOX_MAX_EVENTS + 500);
+  g_object_get (f->subscriber, "waiting-events", &n_waiting, NULL);
+  g_assert_cmpuint (n_waiting, ==, BELFRY_MAILBOX_MAX_EVENTS);
+  g_assert_false (is_live (f));
+
+  expect_events (f, 1, BELFRY_MAILBOX_MAX_EVENTS + 500);
+  expect_none (f);
+  g_assert_true (is_live (f));
+  g_assert_cmpuint (f->store->n_reads, ==, 0);
+}
+
+static void
+test_counts_encodings (Fixture       *f,
+                       gconstpointer  data)
+{
+  BelfryDelivery delivery;
+  guint64 before;
+  guint n_held = 0;
+
+  g_test_summary ("What encodings take is told as part of the ring, and makes it let go of others, of those that wait too");
+
+  subscribe (f, -1);
+  add (f, NULL, 100);
+  before = get_counter (f->router, "queue-bytes");
+  g_object_set (f->router, "ring-max-bytes", before + 1000, NULL);
+  g_assert_cmpint (belfry_subscriber_pop (f->subscriber, &delivery), ==, BELFRY_DELIVERY_EVENT);
+  belfry_subscriber_count_encoding (f->subscriber, delivery.event, 1000);
+  g_assert_cmpuint (get_counter (f->router, "queue-bytes"), ==, before + 1000);
+  belfry_event_unref (delivery.event);
+
+  g_assert_cmpint (belfry_subscriber_pop (f->subscriber, &delivery), ==, BELFRY_DELIVERY_EVENT);
+  belfry_subscriber_count_encoding (f->subscriber, delivery.event, before);
+  g_assert_cmpuint (get_counter (f->router, "queue-bytes"), <=, before + 1000);
+  g_object_get (f->router, "queue-size", &n_held, NULL);
+  g_assert_cmpuint (n_held, <, 99);
+  belfry_event_unref (delivery.event);
+
+  /* Those that went are read from the log. */
+  expect_events (f, 3, 100);
+  expect_none (f);
 }
 
 static void
@@ -381,6 +433,8 @@ main (int   argc,
   ADD ("ready/tells-once", test_tells_once);
   ADD ("ready/tells-latecomer", test_tells_latecomer);
   ADD ("mailbox/bounds-bytes", test_bounds_mailbox);
+  ADD ("mailbox/bounds-number", test_bounds_number);
+  ADD ("ring/counts-encodings", test_counts_encodings);
   ADD ("mailbox/takes-one-large-event", test_takes_one_large_event);
   ADD ("mailbox/falls-back-with-the-ring", test_falls_back);
   ADD ("filter/changes-live", test_changes_filter_live);
