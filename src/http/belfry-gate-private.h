@@ -17,6 +17,7 @@ typedef struct _BelfryGate BelfryGate;
 typedef struct
 {
   guint64 requests;
+  guint64 plain;      /* of those, the ones that were served without libsoup */
   guint64 too_large;
 } BelfryGateTally;
 

@@ -6,13 +6,18 @@
 #include <sys/socket.h>
 
 #include "belfry-http-stream-private.h"
+#include "belfry-plain-request-private.h"
 #include "belfry-refusal-private.h"
+#include "belfry-request-log-private.h"
 #include "belfry-server-private.h"
 
 /* A request passes three places. When its headers are there it is given its route, its key is looked at,
  * and what is too large is turned away; doors that take the connection for themselves (WebSocket,
  * Server-Sent Events) do so here. When its body is there the function of the route is called. When it is
- * answered the connection goes on to the next one. */
+ * answered the connection goes on to the next one.
+ *
+ * A plain POST to a route that allows it passes all three at once, and libsoup never sees it. Whatever about it
+ * is not as it should be, libsoup gets it after all, and it goes the way of the others to its refusal. */
 
 static const char bad_request[] = "{\"detail\": \"Bad Request\"}";
 
@@ -28,6 +33,7 @@ struct _BelfryGate
   GHashTable       *early;       /* owned; SoupServerMessage -> BelfryRequest (owned), between headers and body */
   GHashTable       *in_work;     /* owned; SoupServerMessage, from the body to the end of the answer */
   GHashTable       *requests;    /* owned; every BelfryRequest alive, borrowed */
+  guint             n_plain;     /* requests that libsoup has not seen, to the end of their answers */
   BelfryGateTally   tally;
 };
 
@@ -259,6 +265,7 @@ admit (BelfryGate    *self,
   if (belfry_admission_take (admission, request, g_get_monotonic_time (), &wait_seconds))
     return TRUE;
 
+  belfry_admission_get_tally (admission)->rate_limited++;
   retry_after = g_strdup_printf ("%" G_GUINT64_FORMAT, wait_seconds);
   belfry_request_set_response_header (request, "Retry-After", retry_after);
   belfry_refuse (request, 429, "Rate limit exceeded. Try again later.");
@@ -349,6 +356,82 @@ on_body (SoupServer        *soup,
   route->func (self->server, request, route->user_data);
   if (!belfry_request_is_answered (request))
     belfry_request_wait (request);
+}
+
+/* --- without libsoup --- */
+
+/* NULL when it is for libsoup. */
+static BelfryRequest *
+read_plain (BelfryGate       *self,
+            BelfryHttpStream *stream,
+            const guint8     *bytes,
+            gsize             length)
+{
+  g_autoptr(BelfryPlainRequest) plain = belfry_plain_request_new (stream, bytes, length);
+  g_auto(BelfryRouteMatch) match = { 0 };
+  BelfryRequest *request;
+
+  if (plain == NULL || belfry_plain_request_get_body_size (plain) > belfry_server_get_max_body_bytes (self->server))
+    return NULL;
+
+  belfry_route_table_match (self->routes, SOUP_METHOD_POST, belfry_plain_request_get_target (plain), &match);
+  if (match.route == NULL || !(match.route->flags & BELFRY_ROUTE_PLAIN))
+    return NULL;
+
+  request = belfry_request_new_plain (self->server, g_steal_pointer (&plain));
+  belfry_request_take_match (request, &match);
+  return request;
+}
+
+/* Who may not come in is counted and told so on the other way. */
+static gboolean
+admit_quietly (BelfryGate    *self,
+               BelfryRequest *request)
+{
+  BelfryAdmission *admission = belfry_server_get_admission (self->server);
+  guint64 wait_seconds;
+
+  return belfry_admission_look (admission, request, FALSE) == BELFRY_VERDICT_ADMITTED
+         && belfry_admission_take (admission, request, g_get_monotonic_time (), &wait_seconds);
+}
+
+static gboolean
+on_whole_request (gpointer          user_data,
+                  BelfryHttpStream *stream,
+                  const guint8     *bytes,
+                  gsize             length)
+{
+  BelfryGate *self = user_data;
+  g_autoptr(BelfryRequest) request = NULL;
+  const BelfryRoute *route;
+
+  if (BELFRY_TELLS_REQUESTS () || belfry_server_is_stopping (self->server))
+    return FALSE;
+  request = read_plain (self, stream, bytes, length);
+  if (request == NULL)
+    return FALSE;
+  if (!admit_quietly (self, request))
+    {
+      belfry_request_detach (request);
+      return FALSE;
+    }
+
+  self->tally.requests++;
+  self->tally.plain++;
+  self->n_plain++;
+  g_hash_table_add (self->requests, request);
+  route = belfry_request_get_route (request);
+  route->func (self->server, request, route->user_data);
+  return TRUE;
+}
+
+static void
+on_served (gpointer user_data)
+{
+  BelfryGate *self = user_data;
+
+  self->n_plain--;
+  belfry_server_request_done (self->server);
 }
 
 /* libsoup keeps connections alive only while it has a listener of its own. It gets one end of a socket
@@ -452,6 +535,7 @@ belfry_gate_take_connection (BelfryGate     *self,
   g_autoptr(GError) error = NULL;
 
   belfry_http_stream_set_cors (BELFRY_HTTP_STREAM (cover), belfry_server_get_cors (self->server));
+  belfry_http_stream_set_serve_funcs (BELFRY_HTTP_STREAM (cover), on_whole_request, on_served, self);
   belfry_http_stream_attach (BELFRY_HTTP_STREAM (cover), remote);
   if (!soup_server_accept_iostream (self->soup, cover, local, remote, &error))
     g_debug ("Could not take a connection: %s", error->message);
@@ -466,7 +550,7 @@ belfry_gate_get_routes (BelfryGate *self)
 guint
 belfry_gate_get_n_in_work (BelfryGate *self)
 {
-  return g_hash_table_size (self->in_work);
+  return g_hash_table_size (self->in_work) + self->n_plain;
 }
 
 void

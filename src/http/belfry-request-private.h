@@ -6,6 +6,7 @@
 
 #include "belfry-grant-private.h"
 #include "belfry-json-scanner-private.h"
+#include "belfry-plain-request-private.h"
 #include "belfry-query-string-private.h"
 #include "belfry-route-table-private.h"
 #include "belfry-security-headers-private.h"
@@ -14,13 +15,17 @@
 G_BEGIN_DECLS
 
 BelfryRequest     *belfry_request_new             (BelfryServer *server, SoupServerMessage *message);
+/* One that libsoup has not seen. */
+BelfryRequest     *belfry_request_new_plain       (BelfryServer *server, BelfryPlainRequest *plain);
+/* As belfry_client_address_init, of the other end of the connection. */
+gboolean           belfry_request_get_address     (BelfryRequest *self, BelfryClientAddress *address);
 /* Takes path and parameter out of match. */
 void               belfry_request_take_match      (BelfryRequest *self, BelfryRouteMatch *match);
 const BelfryRoute *belfry_request_get_route       (BelfryRequest *self);
 gboolean           belfry_request_parse_query     (BelfryRequest *self, GError **error);
 BelfryQueryString *belfry_request_peek_query      (BelfryRequest *self);
 BelfryServer      *belfry_request_get_server      (BelfryRequest *self);
-/* NULL once the connection is gone or taken. */
+/* NULL once the connection is gone or taken, and for one that libsoup has not seen. */
 SoupServerMessage *belfry_request_get_message     (BelfryRequest *self);
 gboolean           belfry_request_is_answered     (BelfryRequest *self);
 /* FALSE when it would be too much. */

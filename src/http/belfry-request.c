@@ -28,7 +28,8 @@ struct _BelfryRequest
   GObject parent_instance;
 
   BelfryServer      *server;   /* owned */
-  SoupServerMessage *message;  /* owned; NULL once the connection is gone */
+  SoupServerMessage *message;  /* owned; NULL once the connection is gone, or when libsoup has not seen it */
+  BelfryPlainRequest *plain;   /* owned; NULL: libsoup has read it, or the connection is gone */
   BelfryQueryString *query;    /* owned; NULL before it was parsed */
   GBytes            *body;     /* owned; NULL when there is none, or it lies in pieces */
   GByteArray        *pieces;   /* owned; what has come of a body in more than one piece, or NULL */
@@ -56,16 +57,37 @@ belfry_request_new (BelfryServer      *server,
   return self;
 }
 
+BelfryRequest *
+belfry_request_new_plain (BelfryServer       *server,
+                          BelfryPlainRequest *plain)
+{
+  BelfryRequest *self = g_object_new (BELFRY_TYPE_REQUEST, NULL);
+
+  self->server = g_object_ref (server);
+  self->plain = plain;
+  self->body = belfry_plain_request_steal_body (plain);
+  self->query = belfry_query_string_parse (NULL, 0, NULL);
+  return self;
+}
+
+/* Somebody waits for the answer. */
+static gboolean
+has_client (BelfryRequest *self)
+{
+  return self->message != NULL || self->plain != NULL;
+}
+
 static void
 belfry_request_dispose (GObject *object)
 {
   BelfryRequest *self = BELFRY_REQUEST (object);
 
-  if (!self->answered && self->message != NULL)
+  if (!self->answered && has_client (self))
     belfry_request_respond_detail (self, 500, "Internal Server Error");
   if (self->server != NULL)
     belfry_server_forget_request (self->server, self);
 
+  g_clear_pointer (&self->plain, belfry_plain_request_free);
   g_clear_object (&self->message);
   g_clear_object (&self->server);
 
@@ -130,6 +152,18 @@ belfry_request_get_message (BelfryRequest *self)
 }
 
 gboolean
+belfry_request_get_address (BelfryRequest       *self,
+                            BelfryClientAddress *address)
+{
+  if (self->plain != NULL)
+    return belfry_http_stream_get_address (belfry_plain_request_get_stream (self->plain), address);
+
+  return belfry_client_address_init (address,
+                                     self->message != NULL ? soup_server_message_get_remote_address (self->message)
+                                                           : NULL);
+}
+
+gboolean
 belfry_request_is_answered (BelfryRequest *self)
 {
   return self->answered;
@@ -154,6 +188,7 @@ void
 belfry_request_detach (BelfryRequest *self)
 {
   self->waiting = FALSE;
+  g_clear_pointer (&self->plain, belfry_plain_request_free);
   g_clear_object (&self->message);
 }
 
@@ -257,7 +292,10 @@ belfry_request_get_method (BelfryRequest *self)
 {
   g_return_val_if_fail (BELFRY_IS_REQUEST (self), NULL);
 
-  return self->message != NULL ? soup_server_message_get_method (self->message) : "";
+  if (self->message != NULL)
+    return soup_server_message_get_method (self->message);
+
+  return self->plain != NULL ? SOUP_METHOD_POST : "";
 }
 
 /**
@@ -397,6 +435,8 @@ belfry_request_get_header (BelfryRequest *self,
   g_return_val_if_fail (BELFRY_IS_REQUEST (self), NULL);
   g_return_val_if_fail (name != NULL, NULL);
 
+  if (self->plain != NULL)
+    return belfry_plain_request_get_header (self->plain, name);
   if (self->message == NULL)
     return NULL;
 
@@ -458,6 +498,8 @@ belfry_request_set_response_header (BelfryRequest *self,
   g_return_if_fail (BELFRY_IS_REQUEST (self));
   g_return_if_fail (name != NULL && value != NULL);
 
+  if (self->plain != NULL)
+    belfry_plain_request_set_response_header (self->plain, name, value);
   if (self->message == NULL)
     return;
 
@@ -500,6 +542,8 @@ belfry_request_respond (BelfryRequest *self,
   g_return_if_fail (!self->answered);
 
   self->answered = TRUE;
+  if (self->plain != NULL)
+    belfry_plain_request_answer (self->plain, status, content_type, body, belfry_server_is_stopping (self->server));
   if (self->message == NULL)
     return;
 

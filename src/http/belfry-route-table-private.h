@@ -6,6 +6,10 @@
 
 G_BEGIN_DECLS
 
+/* Among the flags: the function knows its request by nothing but the public face of BelfryRequest, so that libsoup need not
+ * have read it. */
+#define BELFRY_ROUTE_PLAIN ((BelfryRouteFlags) (1 << 16))
+
 /* Lives until it is replaced and the last request that found it is done. */
 typedef struct
 {

@@ -22,6 +22,7 @@ typedef enum
   PROP_CONNECTIONS_REFUSED,
   PROP_SESSIONS,
   PROP_REQUESTS,
+  PROP_PLAIN_REQUESTS,
   PROP_UNAUTHORIZED,
   PROP_TOO_LARGE,
   PROP_ANSWER_BYTES,
@@ -88,6 +89,9 @@ belfry_server_get_property (GObject    *object,
     case PROP_REQUESTS:
       g_value_set_uint64 (value, belfry_gate_get_tally (self->gate)->requests);
       break;
+    case PROP_PLAIN_REQUESTS:
+      g_value_set_uint64 (value, belfry_gate_get_tally (self->gate)->plain);
+      break;
     case PROP_UNAUTHORIZED:
       g_value_set_uint64 (value, belfry_admission_get_tally (self->admission)->unauthorized);
       break;
@@ -125,7 +129,7 @@ set_cors_origins (BelfryServer       *self,
                   const char * const *origins)
 {
   g_autoptr(GError) error = NULL;
-  BelfryCors *cors = belfry_cors_new (origins, &error);
+  g_autoptr(BelfryCors) cors = belfry_cors_new (origins, &error);
 
   if (cors == NULL)
     {
@@ -133,8 +137,8 @@ set_cors_origins (BelfryServer       *self,
       return FALSE;
     }
 
-  g_clear_pointer (&self->cors, belfry_cors_unref);
-  self->cors = cors;
+  /* The connections that are open hold it too. */
+  belfry_cors_take_origins (self->cors, cors);
   g_strfreev (self->cors_origins);
   self->cors_origins = g_strdupv ((char **) origins);
   return TRUE;
@@ -196,6 +200,7 @@ belfry_server_set_property (GObject      *object,
     case PROP_CONNECTIONS_REFUSED:
     case PROP_SESSIONS:
     case PROP_REQUESTS:
+    case PROP_PLAIN_REQUESTS:
     case PROP_UNAUTHORIZED:
     case PROP_TOO_LARGE:
     case PROP_ANSWER_BYTES:
@@ -385,6 +390,16 @@ install_counters (void)
    */
   properties[PROP_REQUESTS] =
     g_param_spec_uint64 ("requests", NULL, NULL, 0, G_MAXUINT64, 0, flags);
+
+  /**
+   * BelfryServer:plain-requests:
+   *
+   * Of [property@Server:requests], those that were served on the short way, without the HTTP library.
+   *
+   * Since: 0.1
+   */
+  properties[PROP_PLAIN_REQUESTS] =
+    g_param_spec_uint64 ("plain-requests", NULL, NULL, 0, G_MAXUINT64, 0, flags);
 
   /**
    * BelfryServer:unauthorized:

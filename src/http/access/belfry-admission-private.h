@@ -38,7 +38,10 @@ gboolean           belfry_admission_set_proxies (BelfryAdmission *self, const ch
 /* Looks at the key, and gives the request the grant that it stands for. query_too: api_key and token in the query count
  * as well. */
 BelfryVerdict      belfry_admission_judge       (BelfryAdmission *self, BelfryRequest *request, gboolean query_too);
-/* Counts the request; FALSE when there were too many, and then wait_seconds says when the next one passes. */
+/* The same, and does not count what it turns away. */
+BelfryVerdict      belfry_admission_look        (BelfryAdmission *self, BelfryRequest *request, gboolean query_too);
+/* Counts the request towards the rate of its client; FALSE when there were too many, and then wait_seconds says when the
+ * next one passes. Whoever turns it away counts that in the tally. */
 gboolean           belfry_admission_take        (BelfryAdmission *self, BelfryRequest *request, gint64 now_usec,
                                                  guint64 *wait_seconds);
 /* The client's address, as the proxies tell it. */

@@ -123,9 +123,9 @@ find_grant (BelfryAdmission *self,
 }
 
 BelfryVerdict
-belfry_admission_judge (BelfryAdmission *self,
-                        BelfryRequest   *request,
-                        gboolean         query_too)
+belfry_admission_look (BelfryAdmission *self,
+                       BelfryRequest   *request,
+                       gboolean         query_too)
 {
   const BelfryRoute *route = belfry_request_get_route (request);
   BelfryGrant *grant = NULL;
@@ -138,17 +138,24 @@ belfry_admission_judge (BelfryAdmission *self,
     return BELFRY_VERDICT_ADMITTED;
 
   if (grant == NULL)
-    {
-      self->tally.unauthorized++;
-      return BELFRY_VERDICT_UNAUTHORIZED;
-    }
-  if (!belfry_grant_allows (grant, route->scopes))
-    {
-      self->tally.forbidden++;
-      return BELFRY_VERDICT_FORBIDDEN;
-    }
+    return BELFRY_VERDICT_UNAUTHORIZED;
 
-  return BELFRY_VERDICT_ADMITTED;
+  return belfry_grant_allows (grant, route->scopes) ? BELFRY_VERDICT_ADMITTED : BELFRY_VERDICT_FORBIDDEN;
+}
+
+BelfryVerdict
+belfry_admission_judge (BelfryAdmission *self,
+                        BelfryRequest   *request,
+                        gboolean         query_too)
+{
+  BelfryVerdict verdict = belfry_admission_look (self, request, query_too);
+
+  if (verdict == BELFRY_VERDICT_UNAUTHORIZED)
+    self->tally.unauthorized++;
+  else if (verdict == BELFRY_VERDICT_FORBIDDEN)
+    self->tally.forbidden++;
+
+  return verdict;
 }
 
 void
@@ -158,7 +165,7 @@ belfry_admission_find_address (BelfryAdmission     *self,
 {
   SoupServerMessage *message = belfry_request_get_message (request);
 
-  if (!belfry_client_address_init (address, soup_server_message_get_remote_address (message)) || self->proxies == NULL
+  if (!belfry_request_get_address (request, address) || self->proxies == NULL || message == NULL
       || !belfry_address_ranges_contain (self->proxies, address))
     return;
 
@@ -205,9 +212,6 @@ belfry_admission_take (BelfryAdmission *self,
     passes = take_by_address (self, request, rate_class, now_usec, &wait_usec);
 
   if (!passes)
-    {
-      self->tally.rate_limited++;
-      *wait_seconds = (guint64) MAX (1, (wait_usec + G_USEC_PER_SEC - 1) / G_USEC_PER_SEC);
-    }
+    *wait_seconds = (guint64) MAX (1, (wait_usec + G_USEC_PER_SEC - 1) / G_USEC_PER_SEC);
   return passes;
 }

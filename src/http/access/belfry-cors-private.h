@@ -13,6 +13,8 @@ typedef struct _BelfryCors BelfryCors;
 BelfryCors *belfry_cors_new            (const char * const *origins, GError **error);
 BelfryCors *belfry_cors_ref            (BelfryCors *self);
 void        belfry_cors_unref          (BelfryCors *self);
+/* From now on the origins are those of other, for all that hold self; other loses them. */
+void        belfry_cors_take_origins   (BelfryCors *self, BelfryCors *other);
 /* What Access-Control-Allow-Origin names for this Origin, or NULL. */
 const char *belfry_cors_find_allowed   (const BelfryCors *self, const char *origin);
 /* May a page of this origin open a socket here? Without an Origin the client is no browser: yes. */

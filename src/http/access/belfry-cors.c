@@ -131,6 +131,15 @@ belfry_cors_unref (BelfryCors *self)
   g_rc_box_release_full (self, clear_cors);
 }
 
+void
+belfry_cors_take_origins (BelfryCors *self,
+                          BelfryCors *other)
+{
+  self->is_any = other->is_any;
+  g_strfreev (self->origins);
+  self->origins = g_steal_pointer (&other->origins);
+}
+
 const char *
 belfry_cors_find_allowed (const BelfryCors *self,
                           const char       *origin)

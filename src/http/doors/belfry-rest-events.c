@@ -4,6 +4,7 @@
 
 #include "belfry-cursor.h"
 #include "belfry-error.h"
+#include "belfry-event-listing-private.h"
 #include "belfry-event-private.h"
 #include "belfry-idempotency-private.h"
 #include "belfry-pipeline-private.h"
@@ -126,8 +127,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (Query, free_query)
 /* The way to the older rest: the same query, as far as it means something, with a cursor in front of the last
  * event that was shown. A relative reference holds behind every proxy. */
 static void
-set_next_link (Query       *query,
-               BelfryEvent *last)
+set_next_link (Query   *query,
+               guint64  last_position)
 {
   BelfryRequest *request = query->request;
   BelfryServer *server = belfry_request_get_server (request);
@@ -141,7 +142,7 @@ set_next_link (Query       *query,
     return;
 
   cursor = belfry_cursor_new (belfry_event_store_get_log_id (get_store (server)),
-                              belfry_event_get_position (last) - 1);
+                              last_position - 1);
   cursor_text = belfry_cursor_to_string (cursor);
   link = g_string_new ("<");
   g_string_append_printf (link, "%s?", g_uri_get_path (soup_server_message_get_uri (message)));
@@ -160,46 +161,6 @@ set_next_link (Query       *query,
   belfry_request_set_response_header (request, "Link", link->str);
 }
 
-/* Upwards, of the array with its commas. */
-static gsize
-measure_events (GPtrArray *events,
-                guint      n_events)
-{
-  gsize total = 2;
-
-  for (guint i = 0; i < n_events; i++)
-    {
-      gsize length;
-
-      belfry_event_peek_json (g_ptr_array_index (events, i), &length);
-      total += length + 1;
-    }
-
-  return total;
-}
-
-static GString *
-join_events (GPtrArray *events,
-             guint      n_events,
-             gsize      room)
-{
-  g_autoptr(GString) array = g_string_sized_new (room);
-
-  g_string_append_c (array, '[');
-  for (guint i = 0; i < n_events; i++)
-    {
-      gsize length;
-      const char *json = belfry_event_peek_json (g_ptr_array_index (events, i), &length);
-
-      if (i > 0)
-        g_string_append_c (array, ',');
-      g_string_append_len (array, json, length);
-    }
-  g_string_append_c (array, ']');
-
-  return g_steal_pointer (&array);
-}
-
 static void
 respond_no_room (BelfryRequest *request)
 {
@@ -210,46 +171,43 @@ respond_no_room (BelfryRequest *request)
 
 /* A client that asks and does not read holds its answer in memory. */
 static void
-respond_events (Query             *query,
-                BelfryAnswerQuota *answers,
-                GPtrArray         *events,
-                gboolean           was_cut)
+respond_listing (Query              *query,
+                 BelfryAnswerQuota  *answers,
+                 BelfryEventListing *listing)
 {
-  guint n_shown = MIN (events->len, query->limit);
-  gsize room = measure_events (events, n_shown);
   g_autoptr(GBytes) body = NULL;
 
-  if (!belfry_answer_quota_has_room (answers, room))
+  if (!belfry_answer_quota_has_room (answers, listing->json->len))
     {
       respond_no_room (query->request);
       return;
     }
-  if (events->len > query->limit || (was_cut && n_shown > 0))
-    set_next_link (query, g_ptr_array_index (events, n_shown - 1));
-  body = belfry_answer_quota_take_text (answers, join_events (events, n_shown, room));
+
+  if (listing->has_more)
+    set_next_link (query, listing->last_position);
+  body = belfry_answer_quota_take_text (answers, g_steal_pointer (&listing->json));
   belfry_request_respond (query->request, 200, "application/json", body);
 }
 
 static void
-queried_cb (GObject      *source,
-            GAsyncResult *result,
-            gpointer      user_data)
+listed_cb (GObject      *source,
+           GAsyncResult *result,
+           gpointer      user_data)
 {
   g_autoptr(Query) query = user_data;
   g_autoptr(GError) error = NULL;
-  BelfryEventStore *store = BELFRY_EVENT_STORE (source);
   BelfryAnswerQuota *answers = belfry_server_get_answers (belfry_request_get_server (query->request));
-  g_autoptr(GPtrArray) events = belfry_event_store_query_finish (store, result, &error);
-  guint n_read = events != NULL ? events->len : 0;
-  gsize n_bytes = events != NULL ? measure_events (events, n_read) : 0;
+  g_autoptr(BelfryEventListing) listing = belfry_event_store_list_finish (BELFRY_EVENT_STORE (source), result, &error);
+  guint n_read = listing != NULL ? listing->n_events : 0;
+  gsize n_bytes = listing != NULL ? listing->json->len : 0;
 
-  if (events == NULL)
+  if (listing == NULL)
     belfry_request_respond_error (query->request, error);
   else
-    respond_events (query, answers, events, belfry_event_store_query_was_cut (store, result));
+    respond_listing (query, answers, listing);
 
-  g_clear_pointer (&events, g_ptr_array_unref);
-  belfry_answer_quota_end (answers, query->limit + 1, n_read, n_bytes);
+  g_clear_pointer (&listing, belfry_event_listing_free);
+  belfry_answer_quota_end (answers, query->limit, n_read, n_bytes);
 }
 
 static void
@@ -258,19 +216,17 @@ start_query (gboolean has_room,
 {
   Query *query = user_data;
   BelfryServer *server = belfry_request_get_server (query->request);
-  /* One more than is shown tells whether there is more. */
-  guint n_events = query->limit + 1;
 
   if (has_room && belfry_request_get_message (query->request) != NULL)
     {
-      belfry_event_store_query_async (get_store (server), query->filter, query->since_usec, query->before_position,
-                                      n_events, NULL, queried_cb, query);
+      belfry_event_store_list_async (get_store (server), query->filter, query->since_usec, query->before_position,
+                                     query->limit, NULL, listed_cb, query);
       return;
     }
 
   if (has_room)
     /* Nobody waits for it any more. */
-    belfry_answer_quota_end (belfry_server_get_answers (server), n_events, 0, 0);
+    belfry_answer_quota_end (belfry_server_get_answers (server), query->limit, 0, 0);
   else
     respond_no_room (query->request);
   free_query (query);
@@ -323,9 +279,9 @@ get_events (BelfryServer  *server,
             gpointer       user_data)
 {
   g_autoptr(Query) query = g_new0 (Query, 1);
-  guint n_rows;
+  guint limit;
 
-  if (!belfry_rest_parse_limit (request, DEFAULT_LIMIT, MAX_LIMIT, &query->limit))
+  if (!belfry_rest_parse_limit (request, DEFAULT_LIMIT, MAX_LIMIT, &limit))
     return;
   query->filter = belfry_rest_parse_filter (request, FALSE);
   if (query->filter == NULL)
@@ -334,8 +290,8 @@ get_events (BelfryServer  *server,
     return;
 
   query->request = g_object_ref (request);
-  n_rows = query->limit + 1;
-  belfry_answer_quota_begin (belfry_server_get_answers (server), n_rows, start_query, g_steal_pointer (&query));
+  query->limit = limit;
+  belfry_answer_quota_begin (belfry_server_get_answers (server), limit, start_query, g_steal_pointer (&query));
 }
 
 /* --- one event --- */
@@ -441,7 +397,7 @@ delete_events (BelfryServer  *server,
 void
 belfry_rest_add_event_routes (BelfryServer *self)
 {
-  belfry_server_add_route_full (self, "POST", "/events", BELFRY_ROUTE_DEFAULT, BELFRY_SCOPE_PUBLISH,
+  belfry_server_add_route_full (self, "POST", "/events", BELFRY_ROUTE_PLAIN, BELFRY_SCOPE_PUBLISH,
                                 BELFRY_RATE_CLASS_PUBLISH, post_event, NULL, NULL);
   belfry_server_add_route_full (self, "GET", "/events", BELFRY_ROUTE_DEFAULT, BELFRY_SCOPE_QUERY,
                                 BELFRY_RATE_CLASS_QUERY, get_events, NULL, NULL);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * Copyright 2026 The Belfry authors */
 #include "belfry-rest-private.h"
+
+#include "belfry-error.h"
 #include "belfry-timestamp-private.h"
 
 /* How the service is: /stats, /health, /readiness. */
@@ -193,22 +195,32 @@ add_strings (JsonBuilder *builder,
   json_builder_end_array (builder);
 }
 
+/* What is damaged can still be written on, and mostly be read. */
+typedef enum
+{
+  DATABASE_UNAVAILABLE,
+  DATABASE_DAMAGED,
+  DATABASE_OK,
+} Database;
+
 static void
 respond_health (BelfryRequest *request,
-                gboolean       database_ok)
+                Database       database)
 {
+  static const char *const statuses[] = { "error", "degraded", "ok" };
+  static const char *const states[] = { "unavailable", "damaged", "ok" };
   BelfryServer *server = belfry_request_get_server (request);
   g_auto(GStrv) uris = belfry_server_list_uris (server);
   g_autoptr(JsonBuilder) builder = json_builder_new ();
   g_autoptr(JsonNode) root = NULL;
 
   json_builder_begin_object (builder);
-  add_text (builder, "status", database_ok ? "ok" : "error");
+  add_text (builder, "status", statuses[database]);
   add_text (builder, "service", belfry_server_get_service_name (server));
   add_text (builder, "version", BELFRY_VERSION);
   json_builder_set_member_name (builder, "components");
   json_builder_begin_object (builder);
-  add_text (builder, "database", database_ok ? "ok" : "unavailable");
+  add_text (builder, "database", states[database]);
   json_builder_end_object (builder);
   add_strings (builder, "urls", uris);
   add_count (builder, "uptime_seconds",
@@ -221,13 +233,13 @@ respond_health (BelfryRequest *request,
 
 static void
 respond_readiness (BelfryRequest *request,
-                   gboolean       database_ok)
+                   Database       database)
 {
   BelfryPipeline *pipeline = belfry_server_get_pipeline (belfry_request_get_server (request));
   g_autoptr(JsonBuilder) builder = NULL;
   g_autoptr(JsonNode) root = NULL;
 
-  if (!database_ok)
+  if (database == DATABASE_UNAVAILABLE)
     {
       belfry_request_respond_json (request, 503, "{\"ready\": false, \"database\": \"disconnected\"}");
       return;
@@ -245,7 +257,7 @@ respond_readiness (BelfryRequest *request,
   belfry_rest_respond_node (request, 200, root);
 }
 
-typedef void (*RespondFunc) (BelfryRequest *request, gboolean database_ok);
+typedef void (*RespondFunc) (BelfryRequest *request, Database database);
 
 typedef struct
 {
@@ -259,7 +271,7 @@ typedef struct
   GArray  *waiting;     /* owned; of Inquiry */
   gint64   asked_usec;  /* monotonic; 0: never */
   gboolean is_asking;
-  gboolean is_ok;
+  Database database;
 } Checkup;
 
 static void
@@ -304,11 +316,18 @@ checked_cb (GObject      *source,
   g_autoptr(BelfryServer) server = BELFRY_SERVER (user_data);
   Checkup *checkup = ensure_checkup (server);
   g_autoptr(GArray) waiting = g_steal_pointer (&checkup->waiting);
-  gboolean is_ok = belfry_event_store_check_finish (BELFRY_EVENT_STORE (source), result, NULL);
+  static const char *const states[] = { "unavailable", "damaged", "in order" };
+  g_autoptr(GError) error = NULL;
+  Database database = DATABASE_UNAVAILABLE;
 
-  if (is_ok != checkup->is_ok && checkup->asked_usec != 0)
-    g_message ("The database is %s", is_ok ? "in order" : "unavailable");
-  checkup->is_ok = is_ok;
+  if (belfry_event_store_check_finish (BELFRY_EVENT_STORE (source), result, &error))
+    database = DATABASE_OK;
+  else if (g_error_matches (error, BELFRY_ERROR, BELFRY_ERROR_CORRUPT))
+    database = DATABASE_DAMAGED;
+
+  if (database != checkup->database && checkup->asked_usec != 0)
+    g_message ("The database is %s", states[database]);
+  checkup->database = database;
   checkup->is_asking = FALSE;
   checkup->asked_usec = g_get_monotonic_time ();
   checkup->waiting = g_array_new (FALSE, FALSE, sizeof (Inquiry));
@@ -318,7 +337,7 @@ checked_cb (GObject      *source,
     {
       const Inquiry *inquiry = &g_array_index (waiting, Inquiry, i);
 
-      inquiry->respond (inquiry->request, is_ok);
+      inquiry->respond (inquiry->request, database);
     }
 }
 
@@ -333,7 +352,7 @@ inquire (BelfryServer  *server,
   if (!checkup->is_asking && checkup->asked_usec != 0
       && g_get_monotonic_time () - checkup->asked_usec < CHECK_AGE_USEC)
     {
-      respond (request, checkup->is_ok);
+      respond (request, checkup->database);
       return;
     }
 

@@ -80,13 +80,14 @@ stop_protocol (BelfryFrameParser *self,
   return stop (self, frame, BELFRY_CLOSE_PROTOCOL, reason);
 }
 
-static void
+/* Whether a byte over 127 came out. */
+static gboolean
 unmask (BelfryFrameParser *self,
         guint8            *data,
         gsize              length)
 {
   guint8 turned[8];
-  guint64 wide;
+  guint64 wide, seen = 0;
 
   for (guint i = 0; i < 8; i++)
     turned[i] = self->mask[(self->mask_phase + i) & 3];
@@ -99,10 +100,15 @@ unmask (BelfryFrameParser *self,
 
       memcpy (&chunk, data, sizeof chunk);
       chunk ^= wide;
+      seen |= chunk;
       memcpy (data, &chunk, sizeof chunk);
     }
   for (gsize i = 0; i < length; i++)
-    data[i] ^= turned[i];
+    {
+      data[i] ^= turned[i];
+      seen |= data[i];
+    }
+  return (seen & G_GUINT64_CONSTANT (0x8080808080808080)) != 0;
 }
 
 static inline gboolean
@@ -437,8 +443,10 @@ read_data (BelfryFrameParser *self,
 
   if (!self->is_too_large)
     {
-      unmask (self, *data, n);
+      gboolean has_wide = unmask (self, *data, n);
+
       if (self->message_opcode == BELFRY_OPCODE_TEXT
+          && (has_wide || self->utf8.n_missing > 0)
           && !belfry_utf8_state_feed (&self->utf8, *data, n))
         return stop (self, frame, BELFRY_CLOSE_BAD_DATA, "Text is not UTF-8");
 

@@ -3,9 +3,11 @@
 
 /* /ws/publish: each message is an event, each gets one answer, in the order of the messages.
  *
- * A message takes a slot in a queue. The log answers later, a message that breaks a rule is answered at once, but an
- * answer leaves only when all slots before it have theirs. When many messages are on their way the session stops
- * reading. A binary message is no JSON text and answered as such. */
+ * A message takes a slot in a queue. The log answers later, and what it takes in the order in which it was asked, so
+ * that it mostly answers the oldest slot; but when too much waits it refuses at once, ahead of what it works on. Such
+ * a refusal, and that of a message that breaks a rule, waits in its slot until all slots before it have their answers.
+ * When many messages are on their way the session stops reading. A binary message is no JSON text and answered as
+ * such. */
 
 #include "belfry-pipeline-private.h"
 #include "belfry-session-message-private.h"
@@ -17,13 +19,16 @@
 #define MAX_IN_WORK       1024
 #define MAX_IN_WORK_BYTES (4 * 1024 * 1024)
 
+/* What a session that is at rest keeps room for. */
+#define FEW_SLOTS 64
+
 typedef struct _BelfryPublishSession BelfryPublishSession;
 
 typedef struct
 {
-  BelfryPublishSession *session;  /* owned while the pipeline works on it */
-  GString              *answer;   /* NULL until it is known */
-  gsize                 length;   /* bytes of the message */
+  BelfryEvent *event;   /* of the pipeline, which works on it; NULL once it is answered */
+  GString     *answer;  /* owned; waits for its turn, or NULL */
+  gsize        length;  /* bytes that are held: of the message, and then of its answer */
 } Slot;
 
 struct _BelfryPublishSession
@@ -31,8 +36,10 @@ struct _BelfryPublishSession
   BelfryWebSocket parent_instance;
 
   BelfryPipeline *pipeline;
-  GQueue          slots;          /* owned Slots that are not answered yet, oldest first */
-  gsize           bytes_in_work;
+  GArray         *slots;          /* of Slot, oldest first; NULL: none */
+  guint           first;          /* those before it are answered */
+  guint           n_in_pipeline;  /* a reference to the session is held while there are some */
+  gsize           bytes_in_work;  /* the lengths of all slots */
 };
 
 typedef struct
@@ -51,36 +58,93 @@ publish_session (gpointer self)
 }
 
 static void
-slot_free (Slot *slot)
+slot_clear (gpointer data)
 {
+  Slot *slot = data;
+
   if (slot->answer != NULL)
     g_string_free (slot->answer, TRUE);
-  g_free (slot);
+}
+
+static inline guint
+count_slots (BelfryPublishSession *self)
+{
+  return self->slots != NULL ? self->slots->len - self->first : 0;
+}
+
+static inline Slot *
+oldest_slot (BelfryPublishSession *self)
+{
+  return count_slots (self) > 0 ? &g_array_index (self->slots, Slot, self->first) : NULL;
+}
+
+static void
+push_slot (BelfryPublishSession *self,
+           Slot                  slot)
+{
+  if (self->slots == NULL)
+    {
+      self->slots = g_array_new (FALSE, FALSE, sizeof slot);
+      g_array_set_clear_func (self->slots, slot_clear);
+    }
+  self->bytes_in_work += slot.length;
+  g_array_append_val (self->slots, slot);
+}
+
+/* The oldest, mostly. */
+static Slot *
+find_slot (BelfryPublishSession *self,
+           const BelfryEvent    *event)
+{
+  guint i = self->first;
+
+  while (g_array_index (self->slots, Slot, i).event != event)
+    {
+      i++;
+      g_assert (i < self->slots->len);
+    }
+
+  return &g_array_index (self->slots, Slot, i);
+}
+
+/* The room of those that are answered is used again when all are, or when it is large. */
+static void
+pop_slot (BelfryPublishSession *self)
+{
+  self->bytes_in_work -= oldest_slot (self)->length;
+  self->first++;
+  if (self->first < self->slots->len && self->first < MAX_IN_WORK)
+    return;
+
+  if (self->slots->len > FEW_SLOTS && self->first == self->slots->len)
+    g_clear_pointer (&self->slots, g_array_unref);
+  else
+    g_array_remove_range (self->slots, 0, self->first);
+  self->first = 0;
 }
 
 static void
 update_pause (BelfryPublishSession *self)
 {
   BelfrySession *session = BELFRY_SESSION (self);
+  guint n_slots = count_slots (self);
 
-  if (self->slots.length >= MAX_IN_WORK || self->bytes_in_work >= MAX_IN_WORK_BYTES)
+  if (n_slots >= MAX_IN_WORK || self->bytes_in_work >= MAX_IN_WORK_BYTES)
     belfry_session_pause (session, BELFRY_PAUSE_IN_WORK);
-  else if (self->slots.length <= MAX_IN_WORK / 2 && self->bytes_in_work <= MAX_IN_WORK_BYTES / 2)
+  else if (n_slots <= MAX_IN_WORK / 2 && self->bytes_in_work <= MAX_IN_WORK_BYTES / 2)
     belfry_session_resume (session, BELFRY_PAUSE_IN_WORK);
 }
 
-/* Sends the answers that are known up to the first that is not. */
+/* Sends the answers whose turn it is: those before the next message that the pipeline works on. */
 static void
 send_answers (BelfryPublishSession *self)
 {
   Slot *slot;
 
-  while ((slot = g_queue_peek_head (&self->slots)) != NULL && slot->answer != NULL)
+  while ((slot = oldest_slot (self)) != NULL && slot->answer != NULL)
     {
-      g_queue_pop_head (&self->slots);
-      self->bytes_in_work -= slot->length;
       belfry_web_socket_take_text (BELFRY_WEB_SOCKET (self), g_steal_pointer (&slot->answer));
-      slot_free (slot);
+      pop_slot (self);
     }
   update_pause (self);
   belfry_web_socket_settled (BELFRY_WEB_SOCKET (self));
@@ -97,26 +161,35 @@ answer_error (const GError *error)
   return belfry_message_new_error ("Storage unavailable");
 }
 
-static Slot *
-push_slot (BelfryPublishSession *self,
-           gsize                 length,
-           GString              *answer)
+static void
+refuse (BelfryPublishSession *self,
+        GString              *refusal)
 {
-  Slot *slot = g_new0 (Slot, 1);
-
-  slot->answer = answer;
-  slot->length = length;
-  self->bytes_in_work += length;
-  g_queue_push_tail (&self->slots, slot);
-  return slot;
+  push_slot (self, (Slot) { .answer = refusal, .length = refusal->len });
+  send_answers (self);
 }
 
 static void
-answer_at_once (BelfryPublishSession *self,
-                GString              *answer)
+send_accepted (BelfryPublishSession *self,
+               const char           *event_id)
 {
-  push_slot (self, 0, answer);
-  send_answers (self);
+  BelfrySession *session = BELFRY_SESSION (self);
+
+  if (session->set == NULL || BELFRY_WEB_SOCKET (self)->close_sent)
+    return;
+  belfry_message_append_accepted (belfry_session_ensure_outbox (session), event_id);
+  belfry_session_queued (session);
+}
+
+/* Slots before this one have no answer yet. */
+static void
+keep_answer (BelfryPublishSession *self,
+             Slot                 *slot,
+             GString              *answer)
+{
+  self->bytes_in_work -= slot->length;
+  self->bytes_in_work += answer->len;
+  *slot = (Slot) { .answer = answer, .length = answer->len };
 }
 
 static void
@@ -124,12 +197,23 @@ on_published (BelfryEvent  *event,
               const GError *error,
               gpointer      user_data)
 {
-  Slot *slot = user_data;
-  g_autoptr(BelfrySession) session = BELFRY_SESSION (g_steal_pointer (&slot->session));
-  BelfryPublishSession *self = publish_session (session);
+  BelfryPublishSession *self = user_data;
+  Slot *slot = find_slot (self, event);
 
-  slot->answer = error != NULL ? answer_error (error) : belfry_message_new_accepted (belfry_event_get_id (event));
+  if (slot != oldest_slot (self))
+    keep_answer (self, slot,
+                 error != NULL ? answer_error (error) : belfry_message_new_accepted (belfry_event_get_id (event)));
+  else
+    {
+      pop_slot (self);
+      if (error != NULL)
+        belfry_web_socket_take_text (BELFRY_WEB_SOCKET (self), answer_error (error));
+      else
+        send_accepted (self, belfry_event_get_id (event));
+    }
   send_answers (self);
+  if (--self->n_in_pipeline == 0)
+    g_object_unref (self);
 }
 
 static void
@@ -139,17 +223,18 @@ belfry_publish_session_text (BelfryWebSocket *socket,
 {
   BelfryPublishSession *self = publish_session (socket);
   g_autoptr(GError) error = NULL;
-  Slot *slot = push_slot (self, length, NULL);
+  BelfryEvent *event = belfry_pipeline_parse_json (self->pipeline, data, length, &error);
 
-  slot->session = g_object_ref (self);
-  if (belfry_pipeline_publish_json (self->pipeline, data, length, on_published, slot, &error))
+  if (event == NULL)
     {
-      update_pause (self);
+      refuse (self, answer_error (error));
       return;
     }
-  g_clear_object (&slot->session);
-  slot->answer = answer_error (error);
-  send_answers (self);
+  if (self->n_in_pipeline++ == 0)
+    g_object_ref (self);
+  push_slot (self, (Slot) { .event = event, .length = length });
+  belfry_pipeline_publish_event (self->pipeline, event, on_published, self);
+  update_pause (self);
 }
 
 static void
@@ -157,19 +242,19 @@ belfry_publish_session_binary (BelfryWebSocket *socket,
                                const guint8    *data,
                                gsize            length)
 {
-  answer_at_once (publish_session (socket), belfry_message_new_error ("Invalid JSON"));
+  refuse (publish_session (socket), belfry_message_new_error ("Invalid JSON"));
 }
 
 static void
 belfry_publish_session_too_large (BelfryWebSocket *socket)
 {
-  answer_at_once (publish_session (socket), belfry_message_new_error ("Message too large"));
+  refuse (publish_session (socket), belfry_message_new_error ("Message too large"));
 }
 
 static gboolean
 belfry_publish_session_is_busy (BelfryWebSocket *socket)
 {
-  return publish_session (socket)->slots.length > 0;
+  return count_slots (publish_session (socket)) > 0;
 }
 
 static void
@@ -177,8 +262,8 @@ belfry_publish_session_finalize (GObject *object)
 {
   BelfryPublishSession *self = publish_session (object);
 
-  /* No slot is with the pipeline: each of those holds a reference. */
-  g_queue_clear_full (&self->slots, (GDestroyNotify) slot_free);
+  /* None is with the pipeline, which would hold a reference. */
+  g_clear_pointer (&self->slots, g_array_unref);
   g_clear_object (&self->pipeline);
 
   G_OBJECT_CLASS (belfry_publish_session_parent_class)->finalize (object);
@@ -198,7 +283,6 @@ belfry_publish_session_class_init (BelfryPublishSessionClass *klass)
 static void
 belfry_publish_session_init (BelfryPublishSession *self)
 {
-  g_queue_init (&self->slots);
 }
 
 void

@@ -46,7 +46,7 @@ void belfry_batch_add_event (BelfryBatch *self, BelfryEvent *event, const void *
 void         belfry_batch_add_block    (BelfryBatch *self, guint8 *block, gsize length);
 /* Marks bytes at the front as sent. */
 void         belfry_batch_advance      (BelfryBatch *self, gsize n_sent);
-/* Moves what is not sent yet into a batch of just that size. */
+/* Moves what is not sent yet into a batch of just that size, which keeps alive four times that at most. */
 BelfryBatch *belfry_batch_detach       (BelfryBatch *self);
 /* The size of all that it keeps alive. Looks at each owner. */
 gsize        belfry_batch_get_held     (const BelfryBatch *self);

@@ -5,6 +5,9 @@
 
 #include <string.h>
 
+/* What a detached batch may keep alive, as a multiple of what is still to be sent. */
+#define MAX_HELD_FACTOR 4
+
 static BelfryBatch *
 batch_new_sized (guint n_vectors,
                  guint n_owners)
@@ -116,8 +119,24 @@ belfry_batch_advance (BelfryBatch *self,
     }
 }
 
-BelfryBatch *
-belfry_batch_detach (BelfryBatch *self)
+static BelfryBatch *
+detach_copy (BelfryBatch *self)
+{
+  BelfryBatch *rest = batch_new_sized (1, 1);
+  guint8 *block = g_malloc (self->bytes);
+  guint8 *at = block;
+
+  for (guint i = self->first; i < self->n_vectors; i++)
+    {
+      memcpy (at, self->vectors[i].iov_base, self->vectors[i].iov_len);
+      at += self->vectors[i].iov_len;
+    }
+  belfry_batch_add_block (rest, block, self->bytes);
+  return rest;
+}
+
+static BelfryBatch *
+detach_references (BelfryBatch *self)
 {
   guint n_vectors = self->n_vectors - self->first;
   BelfryBatch *rest = batch_new_sized (n_vectors, self->n_owners);
@@ -131,6 +150,20 @@ belfry_batch_detach (BelfryBatch *self)
   rest->block_bytes = self->block_bytes;
 
   self->n_owners = 0;
+  return rest;
+}
+
+BelfryBatch *
+belfry_batch_detach (BelfryBatch *self)
+{
+  BelfryBatch *rest = NULL;
+
+  /* References cost nothing where others hold the same events. But one event keeps the texts of all its neighbours, of
+   * which a reader with a narrow filter wants few. */
+  if (belfry_batch_get_held (self) <= MAX_HELD_FACTOR * self->bytes)
+    rest = detach_references (self);
+  else
+    rest = detach_copy (self);
   belfry_batch_clear (self);
   return rest;
 }
@@ -139,9 +172,10 @@ gsize
 belfry_batch_get_held (const BelfryBatch *self)
 {
   gsize held = self->block_bytes;
+  gconstpointer run = NULL;
 
   for (guint i = 0; i < self->n_owners; i++)
     if (self->owners[i].event != NULL)
-      held += belfry_event_get_size (self->owners[i].event);
+      held += belfry_event_get_held (self->owners[i].event, &run);
   return held;
 }

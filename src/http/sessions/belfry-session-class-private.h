@@ -48,7 +48,9 @@ struct _BelfrySession
   GByteArray       *kept_input; /* owned; read but not yet looked at, NULL when nothing */
 
   gint64            heard_usec;    /* monotonic; when the peer last sent something */
-  gint64            stalled_usec;  /* monotonic; while blocked: since when the peer took nothing */
+  gint64            progress_usec; /* monotonic; when the peer was last seen to take something, or to lack nothing */
+  gint64            slow_usec;     /* monotonic; when it was last seen to take something while more waited, 0 for never */
+  guint64           acknowledged;  /* bytes that the peer's kernel had then */
   gint64            deadline_usec; /* monotonic; when a finishing session ends, 0 before */
   gint64            latest_usec;   /* monotonic; the deadline is not moved beyond this */
   gsize             held;          /* what the batch in flight keeps alive */
@@ -59,7 +61,7 @@ struct _BelfrySession
   guint             is_again : 1;      /* stands in the set's list of those to be read again */
   guint             is_blocked : 1;    /* the kernel takes no more until it says so */
   guint             is_finishing : 1;  /* sends what waits, then says goodbye */
-  guint             has_taken : 1;     /* the peer took something since the last sweep */
+  guint             has_taken : 1;     /* the kernel took something since it was last looked at */
   guint             is_shut : 1;       /* goodbye was said; only the peer's end is awaited */
 };
 

@@ -63,14 +63,22 @@ belfry_encoding_new_sse (BelfryEvent *event,
   return text;
 }
 
+/* Who makes an encoding that all will share. */
+typedef struct
+{
+  BelfrySubscriber *subscriber;
+  guint64           log_id;
+} Maker;
+
 static GBytes *
 encode_cursor (BelfryEvent *event,
                gpointer     user_data)
 {
-  const guint64 *log_id = user_data;
+  const Maker *maker = user_data;
   gsize length;
-  guint8 *frame = belfry_encoding_new_cursor (event, *log_id, &length);
+  guint8 *frame = belfry_encoding_new_cursor (event, maker->log_id, &length);
 
+  belfry_subscriber_count_encoding (maker->subscriber, event, length);
   return g_bytes_new_take (frame, length);
 }
 
@@ -78,23 +86,30 @@ static GBytes *
 encode_sse (BelfryEvent *event,
             gpointer     user_data)
 {
-  const guint64 *log_id = user_data;
+  const Maker *maker = user_data;
   gsize length;
-  guint8 *text = belfry_encoding_new_sse (event, *log_id, &length);
+  guint8 *text = belfry_encoding_new_sse (event, maker->log_id, &length);
 
+  belfry_subscriber_count_encoding (maker->subscriber, event, length);
   return g_bytes_new_take (text, length);
 }
 
 GBytes *
-belfry_encoding_ensure_cursor (BelfryEvent   *event,
-                               const guint64 *log_id)
+belfry_encoding_ensure_cursor (BelfryEvent      *event,
+                               guint64           log_id,
+                               BelfrySubscriber *subscriber)
 {
-  return belfry_event_ensure_encoding (event, BELFRY_EVENT_ENCODING_CURSOR, encode_cursor, (gpointer) log_id);
+  Maker maker = { .subscriber = subscriber, .log_id = log_id };
+
+  return belfry_event_ensure_encoding (event, BELFRY_EVENT_ENCODING_CURSOR, encode_cursor, &maker);
 }
 
 GBytes *
-belfry_encoding_ensure_sse (BelfryEvent   *event,
-                            const guint64 *log_id)
+belfry_encoding_ensure_sse (BelfryEvent      *event,
+                            guint64           log_id,
+                            BelfrySubscriber *subscriber)
 {
-  return belfry_event_ensure_encoding (event, BELFRY_EVENT_ENCODING_SSE, encode_sse, (gpointer) log_id);
+  Maker maker = { .subscriber = subscriber, .log_id = log_id };
+
+  return belfry_event_ensure_encoding (event, BELFRY_EVENT_ENCODING_SSE, encode_sse, &maker);
 }

@@ -14,6 +14,8 @@ void     belfry_message_append_escaped (GString *out, const char *text);
 GString *belfry_message_new_error      (const char *message);
 /* {"status": "ok", "event_id": …} */
 GString *belfry_message_new_accepted   (const char *event_id);
+/* The same, as a whole frame */
+void     belfry_message_append_accepted (GByteArray *out, const char *event_id);
 /* {"type": "gap", …} */
 GString *belfry_message_new_gap        (const BelfryGap *gap);
 

@@ -3,7 +3,13 @@
 
 #include "belfry-session-message-private.h"
 
+#include <string.h>
+
 #include "belfry-cursor-private.h"
+#include "belfry-frame-parser-private.h"
+
+#define BEFORE_ID "{\"status\": \"ok\", \"event_id\": \""
+#define AFTER_ID  "\"}"
 
 void
 belfry_message_append_escaped (GString    *out,
@@ -34,15 +40,38 @@ belfry_message_new_error (const char *message)
   return g_string_append (out, "\"}");
 }
 
+/* An id needs no escaping. */
 GString *
 belfry_message_new_accepted (const char *event_id)
 {
-  GString *out = g_string_sized_new (64);
+  GString *text = g_string_new (BEFORE_ID);
 
-  /* An id needs no escaping. */
-  g_string_append (out, "{\"status\": \"ok\", \"event_id\": \"");
-  g_string_append (out, event_id);
-  return g_string_append (out, "\"}");
+  g_string_append (text, event_id);
+  g_string_append (text, AFTER_ID);
+  return text;
+}
+
+/* Of each event that is published: written where it leaves from. */
+void
+belfry_message_append_accepted (GByteArray *out,
+                                const char *event_id)
+{
+  guint8 header[BELFRY_FRAME_HEADER_MAX];
+  gsize n_before = strlen (BEFORE_ID);
+  gsize n_after = strlen (AFTER_ID);
+  gsize n_id = strlen (event_id);
+  gsize n_header = belfry_frame_write_header (header, BELFRY_OPCODE_TEXT, n_before + n_id + n_after);
+  gsize start = out->len;
+  guint8 *at = NULL;
+
+  g_byte_array_set_size (out, start + n_header + n_before + n_id + n_after);
+  at = out->data + start;
+  memcpy (at, header, n_header);
+  at += n_header;
+  memcpy (at, BEFORE_ID, n_before);
+  at += n_before;
+  memcpy (at, event_id, n_id);
+  memcpy (at + n_id, AFTER_ID, n_after);
 }
 
 GString *

@@ -19,12 +19,10 @@
 #include "belfry-session-class-private.h"
 
 #include "belfry-request-log-private.h"
+#include "belfry-tcp-progress-private.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 
 /* Answers that may wait before the session stops reading, and how few must be left before it goes on. */
 #define OUTBOX_PAUSE_BYTES  (256 * 1024)
@@ -55,7 +53,7 @@ update_watch (BelfrySession *self)
   belfry_session_set_watch (self->set, self);
 }
 
-/* How long a peer may take nothing of what waits for it before it counts as gone. */
+/* How long a peer may take nothing of what waits for it, and say nothing, before it counts as gone. */
 static gint64
 stall_limit_usec (BelfrySessionSet *set)
 {
@@ -64,14 +62,28 @@ stall_limit_usec (BelfrySessionSet *set)
   return limits->keepalive_usec + limits->pong_timeout_usec;
 }
 
-/* The kernel would try for a quarter of an hour to reach a peer that lost its network. */
+/* The kernel's own limit, TCP_USER_TIMEOUT, is of no use here: it also ends a peer that lives and answers all probes, but
+ * whose window opens seldom, as that of a slow reader does. So what the peer acknowledges counts. A peer that is heard lives
+ * too: between two acknowledgements lies half of a receive buffer, which may be large. */
 static void
-limit_retransmission (BelfrySession    *self,
-                      BelfrySessionSet *set)
+note_progress (BelfrySession *self,
+               gint64         now_usec)
 {
-  guint timeout_msec = stall_limit_usec (set) / 1000;
+  BelfryTcpProgress progress;
 
-  (void) setsockopt (self->connection.fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_msec, sizeof timeout_msec);
+  if (!belfry_tcp_progress_look (&progress, self->connection.fd))
+    {
+      /* Nothing to see but whether the kernel takes more. */
+      if (!self->is_blocked || self->has_taken)
+        self->progress_usec = now_usec;
+      self->has_taken = FALSE;
+      return;
+    }
+  if (progress.acknowledged != self->acknowledged && (self->is_blocked || progress.is_held_up))
+    self->slow_usec = now_usec;
+  if (progress.acknowledged != self->acknowledged || !progress.is_owed)
+    self->progress_usec = now_usec;
+  self->acknowledged = progress.acknowledged;
 }
 
 static void
@@ -98,6 +110,7 @@ belfry_session_start (BelfrySession    *self,
   self->address = g_strdup (address);
   self->grant = grant != NULL ? belfry_grant_ref (grant) : NULL;
   self->heard_usec = g_get_monotonic_time ();
+  self->progress_usec = self->heard_usec;
   self->watched = EPOLLIN;
   if (!belfry_session_set_add (set, self))
     {
@@ -108,7 +121,6 @@ belfry_session_start (BelfrySession    *self,
   self->set = set;
   if (BELFRY_TELLS_REQUESTS ())
     tell (self, "begins");
-  limit_retransmission (self, set);
   if (self->connection.may_hold_more)
     belfry_session_set_add_again (set, self);
 }
@@ -321,10 +333,6 @@ send_batch (BelfrySession *self,
       self->has_taken = TRUE;
     }
   self->is_blocked = batch->bytes > 0 || belfry_connection_has_rest (&self->connection);
-  if (self->is_blocked && (n > 0 || self->stalled_usec == 0))
-    self->stalled_usec = g_get_monotonic_time ();
-  else if (!self->is_blocked)
-    self->stalled_usec = 0;
   update_watch (self);
   return !self->is_blocked;
 }
@@ -404,6 +412,19 @@ sweep_finishing (BelfrySession *self,
     belfry_session_end (self);
 }
 
+/* To look at all connections each second would cost the loop milliseconds; whoever got on lately is left alone. */
+static gboolean
+has_stalled (BelfrySession *self,
+             gint64         now_usec)
+{
+  gint64 limit_usec = stall_limit_usec (self->set);
+
+  if (now_usec - self->progress_usec < limit_usec / 4)
+    return FALSE;
+  note_progress (self, now_usec);
+  return now_usec - MAX (self->progress_usec, self->heard_usec) >= limit_usec;
+}
+
 void
 belfry_session_sweep (BelfrySession *self,
                       gint64         now_usec)
@@ -413,7 +434,7 @@ belfry_session_sweep (BelfrySession *self,
       sweep_finishing (self, now_usec);
       return;
     }
-  if (self->stalled_usec != 0 && now_usec - self->stalled_usec >= stall_limit_usec (self->set))
+  if (has_stalled (self, now_usec))
     {
       belfry_session_set_get_tally (self->set)->stalled++;
       belfry_session_end (self);

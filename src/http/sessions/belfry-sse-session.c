@@ -71,7 +71,7 @@ add_event (BelfrySseSession     *self,
     }
   else
     {
-      const void *text = g_bytes_get_data (belfry_encoding_ensure_sse (event, &self->log_id), &length);
+      const void *text = g_bytes_get_data (belfry_encoding_ensure_sse (event, self->log_id, self->subscriber), &length);
 
       belfry_batch_add_event (batch, event, text, length);
     }

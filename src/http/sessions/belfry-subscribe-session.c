@@ -249,7 +249,7 @@ add_event (BelfrySubscribeSession *self,
       return;
     }
   if (self->wants_cursors)
-    frame = g_bytes_get_data (belfry_encoding_ensure_cursor (event, &self->log_id), &length);
+    frame = g_bytes_get_data (belfry_encoding_ensure_cursor (event, self->log_id, self->subscriber), &length);
   else
     frame = belfry_event_peek_frame (event, &length);
   belfry_batch_add_event (batch, event, frame, length);

@@ -279,7 +279,8 @@ tick_ping (BelfryWebSocket *self,
       self->ping_usec = now_usec;
       belfry_web_socket_send (self, BELFRY_OPCODE_PING, NULL, 0);
     }
-  else if (now_usec - self->ping_usec >= limits->pong_timeout_usec)
+  /* To one that reads slowly the ping comes late. */
+  else if (now_usec - MAX (self->ping_usec, session->slow_usec) >= limits->pong_timeout_usec)
     {
       belfry_session_set_get_tally (session->set)->pong_timeouts++;
       belfry_session_end (session);

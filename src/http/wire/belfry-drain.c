@@ -22,11 +22,26 @@ on_end (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
+/* A request that was read since the last answer is waited for as well. */
+static gboolean
+on_calm (gpointer user_data)
+{
+  BelfryDrain *self = user_data;
+
+  if (belfry_gate_get_n_in_work (self->gate) == 0)
+    return on_end (self);
+
+  g_clear_pointer (&self->done, g_source_unref);
+  return G_SOURCE_REMOVE;
+}
+
 static GSource *
 attach (BelfryDrain *self,
-        GSource     *source)
+        GSource     *source,
+        GSourceFunc  func)
 {
-  g_source_set_callback (source, on_end, self, NULL);
+  g_source_set_callback (source, func, self, NULL);
+  g_source_set_priority (source, G_PRIORITY_DEFAULT);
   g_source_attach (source, self->context);
   return source;
 }
@@ -38,9 +53,7 @@ look_again (BelfryDrain *self)
   if (self->done != NULL || !self->sessions_ended || belfry_gate_get_n_in_work (self->gate) > 0)
     return;
 
-  self->done = g_idle_source_new ();
-  g_source_set_priority (self->done, G_PRIORITY_DEFAULT);
-  attach (self, self->done);
+  self->done = attach (self, g_idle_source_new (), on_calm);
 }
 
 static void
@@ -67,7 +80,7 @@ belfry_drain_new (GMainContext     *context,
   self->gate = gate;
   self->func = func;
   self->user_data = user_data;
-  self->limit = attach (self, g_timeout_source_new (limit_msec));
+  self->limit = attach (self, g_timeout_source_new (limit_msec), on_end);
   belfry_session_set_shut_down (sessions, on_sessions_ended, self);
   return self;
 }
@@ -84,11 +97,8 @@ detach (GSource **source)
 void
 belfry_drain_hurry (BelfryDrain *self)
 {
-  if (self->done != NULL)
-    return;
-
-  self->done = g_idle_source_new ();
-  attach (self, self->done);
+  detach (&self->done);
+  self->done = attach (self, g_idle_source_new (), on_end);
 }
 
 void

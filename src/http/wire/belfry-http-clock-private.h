@@ -40,6 +40,8 @@ struct _BelfryHttpTimer
   BelfryHttpPhase phase;
   gint64          since_usec;  /* monotonic, coarse */
   void          (*expired) (BelfryHttpTimer *timer);
+  /* NULL, or asked when the time is over: TRUE when the peer has got on after all, and the time begins anew. */
+  gboolean      (*got_on)  (BelfryHttpTimer *timer);
 };
 
 BelfryHttpClock *belfry_http_clock_new       (void);
@@ -53,6 +55,8 @@ void             belfry_http_clock_set_body_limit (BelfryHttpClock *self, gint64
 gint64           belfry_http_clock_get_body_limit (BelfryHttpClock *self);
 /* Coarse. */
 gint64           belfry_http_clock_get_now   (BelfryHttpClock *self);
+/* As HTTP writes it, to the second. */
+const char      *belfry_http_clock_get_date  (BelfryHttpClock *self);
 /* Anew, when it already runs. */
 void             belfry_http_clock_start     (BelfryHttpClock *self, BelfryHttpTimer *timer, BelfryHttpPhase phase);
 void             belfry_http_clock_stop      (BelfryHttpClock *self, BelfryHttpTimer *timer);

@@ -2,6 +2,8 @@
  * Copyright 2026 The Belfry authors */
 #include "belfry-http-clock-private.h"
 
+#include <libsoup/soup.h>
+
 /* All that wait in one phase wait equally long, so each phase is a queue in which the oldest stands first: a
  * timer starts and stops in constant time, and a tick looks only at those that are due. Times are those of
  * the tick; so a limit may be exceeded by two ticks, and is never cut short. */
@@ -18,6 +20,8 @@ struct _BelfryHttpClock
   gint64          body_limit_usec;
   gint64          now_usec;  /* of the last tick */
   gint64          tick_usec;
+  gint64          date_sec;  /* of the wall clock, when date was printed */
+  char            date[sizeof "Sun, 06 Nov 1994 08:49:37 GMT"];
   BelfryHttpTally tally;
 };
 
@@ -98,7 +102,10 @@ expire_due (BelfryHttpClock *self,
 
       if (self->now_usec - timer->since_usec < limit_usec + self->tick_usec)
         break;
-      expire (self, timer);
+      if (timer->got_on != NULL && timer->got_on (timer))
+        belfry_http_clock_start (self, timer, phase);
+      else
+        expire (self, timer);
     }
 
   return queue->head != NULL;
@@ -181,6 +188,23 @@ gint64
 belfry_http_clock_get_body_limit (BelfryHttpClock *self)
 {
   return self->body_limit_usec;
+}
+
+const char *
+belfry_http_clock_get_date (BelfryHttpClock *self)
+{
+  gint64 now_sec = g_get_real_time () / G_USEC_PER_SEC;
+  g_autoptr(GDateTime) now = NULL;
+  g_autofree char *text = NULL;
+
+  if (now_sec == self->date_sec)
+    return self->date;
+
+  now = g_date_time_new_from_unix_utc (now_sec);
+  text = soup_date_time_to_string (now, SOUP_DATE_HTTP);
+  g_strlcpy (self->date, text, sizeof self->date);
+  self->date_sec = now_sec;
+  return self->date;
 }
 
 gint64

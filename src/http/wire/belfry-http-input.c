@@ -32,6 +32,7 @@ struct _BelfryHttpInput
   BelfryHttpTimer      timer;      /* of idling, heads and bodies */
   BelfryRequestGuard   guard;
   BelfryHttpRefuseFunc func;       /* NULL: nobody to tell */
+  BelfryHttpApartFunc  apart_func; /* NULL: libsoup gets everything */
   gpointer             user_data;
   GByteArray          *held;       /* owned; what came behind a request that wants to leave HTTP, or NULL */
   guint64              n_answered;
@@ -42,6 +43,8 @@ struct _BelfryHttpInput
   gboolean             is_idle;
   gboolean             is_over;    /* libsoup has been told the end, or is about to be */
   gboolean             is_released;
+  gboolean             is_apart;   /* a request is served without libsoup */
+  gboolean             has_more;   /* something came meanwhile */
 };
 
 static void belfry_http_input_pollable_init (GPollableInputStreamInterface *iface);
@@ -256,6 +259,34 @@ read_base (BelfryHttpInput  *self,
   return n;
 }
 
+/* TRUE when nothing is left for libsoup. rested: no part of a request had come before. */
+static gboolean
+serve_apart (BelfryHttpInput *self,
+             gboolean         rested,
+             guint64          n_ended,
+             const guint8    *buffer,
+             gsize            length)
+{
+  if (self->apart_func == NULL || !self->is_idle || !rested || self->guard.n_ended != n_ended + 1 || self->held != NULL
+      || self->ending != 0 || !belfry_request_guard_rests (&self->guard))
+    return FALSE;
+
+  self->is_apart = TRUE;
+  if (self->apart_func (self->user_data, buffer, length))
+    return TRUE;
+
+  self->is_apart = FALSE;
+  return FALSE;
+}
+
+static gssize
+report_empty (const char  *reason,
+              GError     **error)
+{
+  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK, reason);
+  return -1;
+}
+
 static gssize
 read_guarded (BelfryHttpInput  *self,
               void             *buffer,
@@ -268,7 +299,11 @@ read_guarded (BelfryHttpInput  *self,
   /* Of what is left out libsoup learns nothing. While something is held it does not read. */
   do
     {
-      n = read_base (self, buffer, count, &local_error);
+      gboolean rested = belfry_request_guard_rests (&self->guard) && self->held == NULL;
+      guint64 n_ended = self->guard.n_ended;
+      gssize n_read;
+
+      n = n_read = read_base (self, buffer, count, &local_error);
       if (self->is_idle && is_end (n, local_error))
         return end_connection (self, buffer, count, error);
       if (n <= 0)
@@ -278,6 +313,8 @@ read_guarded (BelfryHttpInput  *self,
       n = guard_bytes (self, buffer, n);
       if (n == 0 && self->ending != 0)
         return refuse (self, buffer, count, error);
+      if (n == n_read && serve_apart (self, rested, n_ended, buffer, n))
+        return report_empty ("Served apart", error);
     }
   while (n == 0);
 
@@ -292,8 +329,17 @@ end_turn (BelfryHttpInput  *self,
           GError          **error)
 {
   wake (self);
-  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK, "Others have their turn");
-  return -1;
+  return report_empty ("Others have their turn", error);
+}
+
+/* What comes while a request is served apart waits for its answer. */
+static gssize
+put_off (BelfryHttpInput  *self,
+         GError          **error)
+{
+  self->has_more = TRUE;
+  self->watch->is_readable = FALSE;
+  return report_empty ("A request is in work", error);
 }
 
 static gssize
@@ -306,6 +352,8 @@ belfry_http_input_read_nonblocking (GPollableInputStream  *input,
 
   if (self->is_released)
     return read_base (self, buffer, count, error);
+  if (self->is_apart)
+    return put_off (self, error);
   if (self->ending != 0)
     return refuse (self, buffer, count, error);
   if (self->is_over)
@@ -392,6 +440,29 @@ belfry_http_input_end_request (BelfryHttpInput *self)
     return;
 
   belfry_request_guard_resume (&self->guard);
+  update_timer (self);
+}
+
+void
+belfry_http_input_set_apart_func (BelfryHttpInput     *self,
+                                  BelfryHttpApartFunc  func)
+{
+  self->apart_func = func;
+}
+
+void
+belfry_http_input_end_apart (BelfryHttpInput *self,
+                             gboolean         closes)
+{
+  g_assert (self->is_apart);
+
+  self->is_apart = FALSE;
+  self->n_answered++;
+  if (closes)
+    self->ending = END_QUIETLY;
+  if (self->has_more || closes)
+    wake (self);
+  self->has_more = FALSE;
   update_timer (self);
 }
 

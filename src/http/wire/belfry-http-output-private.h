@@ -12,6 +12,9 @@ G_BEGIN_DECLS
 /* What libsoup writes responses to. */
 G_DECLARE_FINAL_TYPE (BelfryHttpOutput, belfry_http_output, BELFRY, HTTP_OUTPUT, GFilterOutputStream)
 
+/* All of a response is on its way, or the connection has failed, which shows when it is read next. */
+typedef void (*BelfryHttpSentFunc) (gpointer user_data);
+
 /* lines: what every head has below its first line. fd: shut down when the peer takes nothing for too long. */
 GOutputStream *belfry_http_output_new             (GOutputStream *base, GBytes *lines, BelfryHttpWatch *watch,
                                                    BelfryHttpClock *clock, int fd);
@@ -21,9 +24,12 @@ void           belfry_http_output_begin_response  (BelfryHttpOutput *self);
 void           belfry_http_output_expect_body     (BelfryHttpOutput *self);
 /* Other lines, for this response only. */
 void           belfry_http_output_replace_lines   (BelfryHttpOutput *self, GBytes *lines);
+/* A response that libsoup knows nothing of, with its own head. func is called once, maybe before this returns. */
+void           belfry_http_output_send            (BelfryHttpOutput *self, GString *head, GBytes *body,
+                                                   BelfryHttpSentFunc func, gpointer user_data);
+/* Nobody is there any more to tell: what is left of such a response is dropped. */
+void           belfry_http_output_disconnect      (BelfryHttpOutput *self);
 /* It is on its way, or nobody cares any more. */
 void           belfry_http_output_end_response    (BelfryHttpOutput *self);
-/* From here on it is not HTTP that goes through, or it is complete already. */
-void           belfry_http_output_stop_responding (BelfryHttpOutput *self);
 
 G_END_DECLS

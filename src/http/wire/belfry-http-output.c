@@ -2,6 +2,8 @@
  * Copyright 2026 The Belfry authors */
 #include "belfry-http-output-private.h"
 
+#include "belfry-tcp-progress-private.h"
+
 #include <string.h>
 #include <sys/socket.h>
 
@@ -29,6 +31,7 @@ struct _BelfryHttpOutput
   BelfryHttpWatch *watch;             /* owned reference */
   BelfryHttpClock *clock;             /* owned reference */
   BelfryHttpTimer  timer;             /* of a peer that takes nothing */
+  guint64          acknowledged;      /* bytes, when the timer began */
   int              fd;                /* of the connection, or -1 */
   GBytes          *lines;             /* owned; what every head has below its first line */
   GBytes          *own_lines;         /* owned; in their place, for the response at hand, or NULL */
@@ -36,6 +39,10 @@ struct _BelfryHttpOutput
   HeadState        state;
   gboolean         expects_body;      /* behind the head, at once */
   gboolean         is_informational;  /* another head follows the one in work */
+  GSource         *rest;              /* owned; waits to write the rest of a response that libsoup knows nothing of,
+                                       * which lies in head; or NULL */
+  BelfryHttpSentFunc sent;            /* of that response */
+  gpointer         user_data;
 };
 
 static void belfry_http_output_pollable_init (GPollableOutputStreamInterface *iface);
@@ -74,6 +81,26 @@ belfry_http_output_create_source (GPollableOutputStream *output,
   return g_pollable_output_stream_create_source (get_base_output (output), cancellable);
 }
 
+static void
+look_at_peer (BelfryHttpOutput *self)
+{
+  BelfryTcpProgress progress;
+
+  if (belfry_tcp_progress_look (&progress, self->fd))
+    self->acknowledged = progress.acknowledged;
+}
+
+/* The socket takes more only once a good part of what it holds has left, which may be megabytes. */
+static gboolean
+on_asked (BelfryHttpTimer *timer)
+{
+  BelfryHttpOutput *self = (BelfryHttpOutput *) ((char *) timer - G_STRUCT_OFFSET (BelfryHttpOutput, timer));
+  guint64 before = self->acknowledged;
+
+  look_at_peer (self);
+  return self->acknowledged != before;
+}
+
 /* For a short write too: the socket is full, and tells when it no longer is. */
 static gssize
 report_full (BelfryHttpOutput  *self,
@@ -81,7 +108,10 @@ report_full (BelfryHttpOutput  *self,
 {
   self->watch->is_writable = FALSE;
   if (self->timer.phase == BELFRY_HTTP_PHASE_NONE)
-    belfry_http_clock_start (self->clock, &self->timer, BELFRY_HTTP_PHASE_WRITE);
+    {
+      look_at_peer (self);
+      belfry_http_clock_start (self->clock, &self->timer, BELFRY_HTTP_PHASE_WRITE);
+    }
 
   g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK, "Would block");
   return -1;
@@ -238,6 +268,8 @@ belfry_http_output_finalize (GObject *object)
 {
   BelfryHttpOutput *self = BELFRY_HTTP_OUTPUT (object);
 
+  /* The source would hold a reference. */
+  g_assert (self->rest == NULL);
   belfry_http_output_end_response (self);
   g_clear_pointer (&self->clock, belfry_http_clock_unref);
   g_clear_pointer (&self->head, g_byte_array_unref);
@@ -275,6 +307,7 @@ belfry_http_output_new (GOutputStream   *base,
   self->clock = belfry_http_clock_ref (clock);
   self->fd = fd;
   self->timer.expired = on_expired;
+  self->timer.got_on = on_asked;
   return G_OUTPUT_STREAM (self);
 }
 
@@ -301,15 +334,99 @@ belfry_http_output_replace_lines (BelfryHttpOutput *self,
   self->own_lines = g_bytes_ref (lines);
 }
 
+/* --- responses that libsoup knows nothing of --- */
+
+static void
+drop_rest (BelfryHttpOutput *self)
+{
+  g_source_destroy (self->rest);
+  g_clear_pointer (&self->rest, g_source_unref);
+  /* It may have been large. */
+  g_byte_array_unref (self->head);
+  self->head = g_byte_array_new ();
+  belfry_http_output_end_response (self);
+}
+
+static gboolean
+on_writable (GObject *stream,
+             gpointer user_data)
+{
+  BelfryHttpOutput *self = BELFRY_HTTP_OUTPUT (stream);
+  g_autoptr(GError) error = NULL;
+
+  if (write_with_head (self, NULL, 0, &error) < 0 && g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
+    return G_SOURCE_CONTINUE;
+
+  drop_rest (self);
+  self->sent (self->user_data);
+  return G_SOURCE_REMOVE;
+}
+
+/* Of both texts, from there on. */
+static void
+send_rest (BelfryHttpOutput    *self,
+           const GOutputVector *vectors,
+           gsize                n_vectors,
+           gsize                from)
+{
+  GSource *writable = belfry_http_output_create_source (G_POLLABLE_OUTPUT_STREAM (self), NULL);
+
+  g_byte_array_set_size (self->head, 0);
+  for (gsize i = 0; i < n_vectors; i++)
+    {
+      gsize skipped = MIN (from, vectors[i].size);
+
+      g_byte_array_append (self->head, (const guint8 *) vectors[i].buffer + skipped, vectors[i].size - skipped);
+      from -= skipped;
+    }
+
+  report_full (self, NULL);
+  self->rest = g_pollable_source_new_full (self, writable, NULL);
+  g_source_unref (writable);
+  g_source_set_static_name (self->rest, "belfry http answer");
+  g_source_set_callback (self->rest, G_SOURCE_FUNC (on_writable), NULL, NULL);
+  g_source_attach (self->rest, g_main_context_get_thread_default ());
+}
+
+void
+belfry_http_output_send (BelfryHttpOutput  *self,
+                         GString           *head,
+                         GBytes            *body,
+                         BelfryHttpSentFunc func,
+                         gpointer           user_data)
+{
+  gsize body_size = 0;
+  const void *text = body != NULL ? g_bytes_get_data (body, &body_size) : NULL;
+  const GOutputVector vectors[] = { { head->str, head->len }, { text, body_size } };
+  GPollableOutputStream *base = get_base_output (G_POLLABLE_OUTPUT_STREAM (self));
+  gsize n_vectors = body_size > 0 ? 2 : 1;
+  gsize written = 0;
+
+  g_assert (self->rest == NULL);
+
+  if (g_pollable_output_stream_writev_nonblocking (base, vectors, n_vectors, &written, NULL, NULL)
+        == G_POLLABLE_RETURN_FAILED
+      || written == head->len + body_size)
+    {
+      func (user_data);
+      return;
+    }
+
+  self->sent = func;
+  self->user_data = user_data;
+  send_rest (self, vectors, n_vectors, written);
+}
+
+void
+belfry_http_output_disconnect (BelfryHttpOutput *self)
+{
+  if (self->rest != NULL)
+    drop_rest (self);
+}
+
 void
 belfry_http_output_end_response (BelfryHttpOutput *self)
 {
   if (self->timer.phase != BELFRY_HTTP_PHASE_NONE)
     belfry_http_clock_stop (self->clock, &self->timer);
-}
-
-void
-belfry_http_output_stop_responding (BelfryHttpOutput *self)
-{
-  self->state = HEAD_DONE;
 }

@@ -2,6 +2,7 @@
  * Copyright 2026 The Belfry authors */
 #pragma once
 
+#include "belfry-client-address-private.h"
 #include "belfry-cors-private.h"
 #include "belfry-http-clock-private.h"
 #include "belfry-http-poller-private.h"
@@ -14,11 +15,19 @@ G_BEGIN_DECLS
  * the connection below. */
 G_DECLARE_FINAL_TYPE (BelfryHttpStream, belfry_http_stream, BELFRY, HTTP_STREAM, GIOStream)
 
+/* Serves a request without libsoup; FALSE when libsoup shall. */
+typedef gboolean (*BelfryHttpServeFunc)  (gpointer user_data, BelfryHttpStream *stream, const guint8 *bytes,
+                                          gsize length);
+/* The answer to such a request is on its way. */
+typedef void     (*BelfryHttpServedFunc) (gpointer user_data);
+
 /* lines: what every response has among its headers. stopping: may be NULL. */
 GIOStream  *belfry_http_stream_new      (GIOStream *base, BelfryHttpPoller *poller, BelfryHttpClock *clock,
                                          GBytes *lines, GCancellable *stopping);
-/* For what is refused before it is a request. */
+/* For what is answered without libsoup. */
 void        belfry_http_stream_set_cors (BelfryHttpStream *self, BelfryCors *cors);
+void        belfry_http_stream_set_serve_funcs (BelfryHttpStream *self, BelfryHttpServeFunc serve,
+                                                BelfryHttpServedFunc served, gpointer user_data);
 /* Between two requests the end of the connection has to be told to libsoup in a way of its own. */
 void        belfry_http_stream_begin_request (BelfryHttpStream *self);
 void        belfry_http_stream_end_request   (BelfryHttpStream *self);
@@ -26,6 +35,14 @@ void        belfry_http_stream_end_request   (BelfryHttpStream *self);
 void        belfry_http_stream_expect_body   (BelfryHttpStream *self);
 /* For the response to the request that has begun. */
 void        belfry_http_stream_replace_lines (BelfryHttpStream *self, GBytes *lines);
+/* To head, of an answer to such a request: its first line and what all answers have. own: what it has itself, or
+ * NULL. */
+void        belfry_http_stream_append_head  (BelfryHttpStream *self, guint status, SoupMessageHeaders *own,
+                                             GString *head);
+/* What the client does not take at once is kept for it. closes: the connection ends behind it. */
+void        belfry_http_stream_answer       (BelfryHttpStream *self, GString *head, GBytes *body, gboolean closes);
+/* As belfry_client_address_init. */
+gboolean    belfry_http_stream_get_address  (BelfryHttpStream *self, BelfryClientAddress *address);
 /* Of the connection that libsoup knows under this address, or NULL. */
 void        belfry_http_stream_attach   (BelfryHttpStream *self, GSocketAddress *remote);
 BelfryHttpStream *belfry_http_stream_find (GSocketAddress *remote);

@@ -7,6 +7,7 @@
 #include "belfry-http-input-private.h"
 #include "belfry-http-output-private.h"
 #include "belfry-refusal-private.h"
+#include "belfry-security-headers-private.h"
 
 struct _BelfryHttpStream
 {
@@ -21,6 +22,12 @@ struct _BelfryHttpStream
   BelfryCors      *cors;    /* owned reference, or NULL */
   GCancellable    *stopping;  /* owned, or NULL */
   GIOStream       *taken;   /* owned; keeps alive and closes what input reads from, or NULL */
+  BelfryHttpServeFunc serve;  /* NULL: libsoup serves everything */
+  BelfryHttpServedFunc served;
+  gpointer         serve_data;
+  BelfryClientAddress address;
+  gboolean         has_address;  /* the address is one of the network */
+  gboolean         closes;  /* behind the answer that is given without libsoup */
   gboolean         is_refused;  /* base is on its way to its end, without libsoup */
 };
 
@@ -37,8 +44,11 @@ G_DEFINE_FINAL_TYPE (BelfryHttpStream, belfry_http_stream, G_TYPE_IO_STREAM)
 static void
 stop_watching (BelfryHttpStream *self)
 {
-  if (self->watch != NULL)
-    belfry_http_watch_end (self->watch);
+  if (self->watch == NULL)
+    return;
+
+  belfry_http_output_disconnect (BELFRY_HTTP_OUTPUT (self->output));
+  belfry_http_watch_end (self->watch);
 }
 
 static GInputStream *
@@ -291,6 +301,75 @@ belfry_http_stream_set_cors (BelfryHttpStream *self,
   self->cors = belfry_cors_ref (cors);
 }
 
+static gboolean
+on_whole_request (gpointer      user_data,
+                  const guint8 *bytes,
+                  gsize         length)
+{
+  BelfryHttpStream *self = user_data;
+
+  return self->serve (self->serve_data, self, bytes, length);
+}
+
+void
+belfry_http_stream_set_serve_funcs (BelfryHttpStream     *self,
+                                    BelfryHttpServeFunc   serve,
+                                    BelfryHttpServedFunc  served,
+                                    gpointer              user_data)
+{
+  self->serve = serve;
+  self->served = served;
+  self->serve_data = user_data;
+  /* TLS hides what of an answer is on its way. */
+  if (self->watch->poller != NULL)
+    belfry_http_input_set_apart_func (BELFRY_HTTP_INPUT (self->input), on_whole_request);
+}
+
+void
+belfry_http_stream_append_head (BelfryHttpStream   *self,
+                                guint               status,
+                                SoupMessageHeaders *own,
+                                GString            *head)
+{
+  g_autoptr(GBytes) lines = own != NULL ? belfry_security_lines_new (FALSE, own) : g_bytes_ref (self->lines);
+
+  g_string_append_printf (head, "HTTP/1.1 %u %s\r\n", status, belfry_status_get_phrase (status));
+  g_string_append_len (head, g_bytes_get_data (lines, NULL), g_bytes_get_size (lines));
+  if (self->cors != NULL)
+    belfry_cors_append_lines (self->cors, NULL, head);
+  g_string_append (head, "Date: ");
+  g_string_append (head, belfry_http_clock_get_date (self->clock));
+  g_string_append (head, "\r\n");
+}
+
+static void
+on_sent (gpointer user_data)
+{
+  BelfryHttpStream *self = user_data;
+
+  belfry_http_input_end_apart (BELFRY_HTTP_INPUT (self->input), self->closes);
+  self->served (self->serve_data);
+}
+
+/* Until the client has taken it, no other request is read. */
+void
+belfry_http_stream_answer (BelfryHttpStream *self,
+                           GString          *head,
+                           GBytes           *body,
+                           gboolean          closes)
+{
+  self->closes = closes;
+  belfry_http_output_send (BELFRY_HTTP_OUTPUT (self->output), head, body, on_sent, self);
+}
+
+gboolean
+belfry_http_stream_get_address (BelfryHttpStream    *self,
+                                BelfryClientAddress *address)
+{
+  *address = self->address;
+  return self->has_address;
+}
+
 void
 belfry_http_stream_begin_request (BelfryHttpStream *self)
 {
@@ -345,6 +424,7 @@ void
 belfry_http_stream_attach (BelfryHttpStream *self,
                            GSocketAddress   *remote)
 {
+  self->has_address = belfry_client_address_init (&self->address, remote);
   g_object_set_qdata_full (G_OBJECT (remote), stream_quark (), g_object_ref (self), g_object_unref);
 }
 

@@ -8,12 +8,24 @@ typedef struct
 {
   BelfryHttpTimer timer;
   guint           n_expired;
+  guint           n_steps;  /* that are still seen of its peer */
 } Waiter;
 
 static void
 on_expired (BelfryHttpTimer *timer)
 {
   ((Waiter *) timer)->n_expired++;
+}
+
+static gboolean
+on_asked (BelfryHttpTimer *timer)
+{
+  Waiter *waiter = (Waiter *) timer;
+
+  if (waiter->n_steps == 0)
+    return FALSE;
+  waiter->n_steps--;
+  return TRUE;
 }
 
 static Waiter
@@ -69,6 +81,22 @@ test_stopped (void)
 }
 
 static void
+test_got_on (void)
+{
+  BelfryHttpClock *clock = belfry_http_clock_new ();
+  Waiter slow = { .timer.expired = on_expired, .timer.got_on = on_asked, .n_steps = 2 };
+  gint64 began = g_get_monotonic_time ();
+
+  belfry_http_clock_set_limit (clock, BELFRY_HTTP_PHASE_WRITE, LIMIT_USEC);
+  belfry_http_clock_start (clock, &slow.timer, BELFRY_HTTP_PHASE_WRITE);
+  wait_for (&slow.n_expired);
+  g_assert_cmpint (g_get_monotonic_time () - began, >=, 3 * LIMIT_USEC);
+  g_assert_cmpuint (slow.n_steps, ==, 0);
+  g_assert_cmpuint (belfry_http_clock_get_tally (clock)->timeouts, ==, 1);
+  belfry_http_clock_unref (clock);
+}
+
+static void
 test_no_limit (void)
 {
   BelfryHttpClock *clock = belfry_http_clock_new ();
@@ -119,6 +147,7 @@ main (int   argc,
 
   g_test_add_func ("/http-clock/tells-when-time-is-over-and-not-before", test_expires);
   g_test_add_func ("/http-clock/tells-nothing-to-whom-stopped", test_stopped);
+  g_test_add_func ("/http-clock/gives-time-to-whose-peer-got-on", test_got_on);
   g_test_add_func ("/http-clock/without-limit-waits-on", test_no_limit);
   g_test_add_func ("/http-clock/makes-room-by-the-longest-idle", test_make_room);
 

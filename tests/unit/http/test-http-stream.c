@@ -303,6 +303,194 @@ test_closed_while_waiting (Fixture      *self,
   drop_source (source);
 }
 
+/* --- requests that are served without libsoup --- */
+
+#define REQUEST "POST / HTTP/1.1\r\nHost: h\r\n\r\n"
+
+static gboolean
+serve (gpointer          user_data,
+       BelfryHttpStream *stream,
+       const guint8     *bytes,
+       gsize             length)
+{
+  g_assert_cmpmem (bytes, length, REQUEST, strlen (REQUEST));
+  ++*(guint *) user_data;
+  return TRUE;
+}
+
+static void
+served (gpointer user_data)
+{
+  --*(guint *) user_data;
+}
+
+static void
+assert_reads (Fixture    *self,
+              const char *text)
+{
+  g_autoptr(GError) error = NULL;
+  char buffer[1024] = "";
+  gssize n = g_pollable_input_stream_read_nonblocking (self->input, buffer, sizeof buffer - 1, NULL, &error);
+
+  if (text == NULL)
+    g_assert_error (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK);
+  else
+    g_assert_cmpstr (buffer, ==, text);
+  g_assert_cmpint (n, ==, text != NULL ? (gssize) strlen (text) : -1);
+}
+
+static void
+request_apart (Fixture *self)
+{
+  g_assert_cmpint (g_socket_send (self->peer, REQUEST, strlen (REQUEST), NULL, NULL), ==, strlen (REQUEST));
+  assert_reads (self, NULL);
+}
+
+static void
+test_apart (Fixture      *self,
+            gconstpointer user_data)
+{
+  g_autoptr(GString) head = g_string_new (HEAD);
+  g_autoptr(GBytes) body = g_bytes_new_static ("{}", 2);
+  guint n_in_work = 0;
+  guint n_calls = 0;
+  GSource *source;
+
+  g_test_summary ("What comes while a request is served apart waits for its answer, and is not forgotten");
+  belfry_http_stream_set_serve_funcs (self->stream, serve, served, &n_in_work);
+  belfry_http_stream_end_request (self->stream);
+  request_apart (self);
+  g_assert_cmpuint (n_in_work, ==, 1);
+
+  g_assert_cmpint (g_socket_send (self->peer, REQUEST REQUEST, 2 * strlen (REQUEST), NULL, NULL), >, 0);
+  source = wait_with (self->input, g_pollable_input_stream_create_source (self->input, NULL), &n_calls);
+  turn ();
+  g_assert_cmpuint (n_calls, >, 0);
+  assert_reads (self, NULL);
+  n_calls = 0;
+  turn ();
+  g_assert_cmpuint (n_calls, ==, 0);
+
+  belfry_http_stream_answer (self->stream, head, body, FALSE);
+  assert_peer_gets (self, HEAD "{}");
+  turn ();
+  g_assert_cmpuint (n_calls, >, 0);
+  assert_reads (self, REQUEST REQUEST);
+  g_assert_cmpuint (n_in_work, ==, 0);
+  drop_source (source);
+}
+
+static void
+test_apart_closes (Fixture      *self,
+                   gconstpointer user_data)
+{
+  g_autoptr(GString) head = g_string_new (HEAD);
+  g_autoptr(GError) error = NULL;
+  char buffer[64];
+  guint n_in_work = 0;
+
+  belfry_http_stream_set_serve_funcs (self->stream, serve, served, &n_in_work);
+  belfry_http_stream_end_request (self->stream);
+  request_apart (self);
+  belfry_http_stream_answer (self->stream, head, NULL, TRUE);
+  assert_peer_gets (self, HEAD);
+  assert_reads (self, "!\n");
+  g_assert_cmpint (g_pollable_input_stream_read_nonblocking (self->input, buffer, sizeof buffer, NULL, &error), ==, -1);
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CONNECTION_CLOSED);
+}
+
+#define BODY_SIZE 1000000
+
+/* A request whose answer the client does not read yet. */
+static void
+answer_to_full_socket (Fixture *self,
+                       guint   *n_in_work)
+{
+  g_autoptr(GString) head = g_string_new (HEAD);
+  g_autofree char *text = g_strnfill (BODY_SIZE, 'x');
+  g_autoptr(GBytes) body = g_bytes_new_static (text, BODY_SIZE);
+
+  belfry_http_stream_set_serve_funcs (self->stream, serve, served, n_in_work);
+  belfry_http_stream_end_request (self->stream);
+  request_apart (self);
+  belfry_http_stream_answer (self->stream, head, body, FALSE);
+  turn ();
+  g_assert_cmpuint (*n_in_work, ==, 1);
+}
+
+static gsize
+read_answer (Fixture *self,
+             gsize    length)
+{
+  gsize n_read = 0;
+
+  for (guint i = 0; i < 10000 && n_read < length; i++)
+    {
+      char buffer[65536];
+      gssize n = g_socket_receive (self->peer, buffer, sizeof buffer, NULL, NULL);
+
+      n_read += MAX (n, 0);
+      g_main_context_iteration (NULL, FALSE);
+    }
+
+  return n_read;
+}
+
+static void
+test_apart_full_socket (Fixture      *self,
+                        gconstpointer user_data)
+{
+  guint n_in_work = 0;
+
+  g_test_summary ("A client whose socket is full gets the rest of the answer as it reads, and then its next one");
+  belfry_http_clock_set_limit (self->clock, BELFRY_HTTP_PHASE_LINGER, 1);
+  answer_to_full_socket (self, &n_in_work);
+  g_assert_cmpuint (belfry_http_clock_count (self->clock, BELFRY_HTTP_PHASE_WRITE), ==, 1);
+  g_assert_cmpuint (belfry_http_clock_count (self->clock, BELFRY_HTTP_PHASE_LINGER), ==, 0);
+
+  g_assert_cmpint (g_socket_send (self->peer, REQUEST REQUEST, 2 * strlen (REQUEST), NULL, NULL), >, 0);
+  turn ();
+  assert_reads (self, NULL);
+  g_assert_cmpuint (read_answer (self, strlen (HEAD) + BODY_SIZE), ==, strlen (HEAD) + BODY_SIZE);
+  turn ();
+  g_assert_cmpuint (n_in_work, ==, 0);
+  g_assert_cmpuint (belfry_http_clock_count (self->clock, BELFRY_HTTP_PHASE_WRITE), ==, 0);
+  assert_reads (self, REQUEST REQUEST);
+}
+
+static void
+test_apart_never_read (Fixture      *self,
+                       gconstpointer user_data)
+{
+  gint64 give_up = g_get_monotonic_time () + 10 * G_USEC_PER_SEC;
+  guint n_in_work = 0;
+
+  g_test_summary ("A client that does not read its answer at all has the time of other answers, and then the end");
+  belfry_http_clock_set_limit (self->clock, BELFRY_HTTP_PHASE_WRITE, 50000);
+  answer_to_full_socket (self, &n_in_work);
+  while (n_in_work > 0)
+    {
+      g_assert_cmpint (g_get_monotonic_time (), <, give_up);
+      g_main_context_iteration (NULL, TRUE);
+    }
+  g_assert_cmpuint (belfry_http_clock_get_tally (self->clock)->timeouts, ==, 1);
+  assert_reads (self, "!\n");
+}
+
+static void
+test_apart_closed (Fixture      *self,
+                   gconstpointer user_data)
+{
+  guint n_in_work = 0;
+
+  g_test_summary ("What is closed with a part of an answer in hand writes no more of it, and leaves nothing behind");
+  answer_to_full_socket (self, &n_in_work);
+  g_assert_true (g_io_stream_close (G_IO_STREAM (self->stream), NULL, NULL));
+  g_assert_cmpuint (read_answer (self, BODY_SIZE), <, BODY_SIZE);
+  g_assert_cmpuint (n_in_work, ==, 1);
+  g_assert_cmpuint (belfry_http_clock_count (self->clock, BELFRY_HTTP_PHASE_WRITE), ==, 0);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -320,6 +508,11 @@ main (int   argc,
   ADD ("/http-stream/source/knows-what-came-before", test_bytes_before_waiting);
   ADD ("/http-stream/source/wakes-for-the-end-between-requests", test_end_between_requests);
   ADD ("/http-stream/source/wakes-when-closed-here", test_closed_while_waiting);
+  ADD ("/http-stream/apart/what-follows-waits", test_apart);
+  ADD ("/http-stream/apart/ends-behind-the-last-answer", test_apart_closes);
+  ADD ("/http-stream/apart/full-socket-is-waited-for", test_apart_full_socket);
+  ADD ("/http-stream/apart/never-read", test_apart_never_read);
+  ADD ("/http-stream/apart/closed-with-a-rest", test_apart_closed);
 
   return g_test_run ();
 }

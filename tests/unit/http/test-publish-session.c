@@ -7,15 +7,23 @@
 
 #define GOOD "{\"event_type\": \"quiz_started\", \"source\": \"test\"}"
 
-static void
-expect_ok (Peer *peer)
+/* Gives the id. */
+static char *
+expect_accepted (Peer *peer)
 {
   g_autofree char *answer = peer_expect_text (peer);
   g_autofree char *status = world_dup_member (answer, "status");
-  g_autofree char *id = world_dup_member (answer, "event_id");
+  char *id = world_dup_member (answer, "event_id");
 
   g_assert_cmpstr (status, ==, "ok");
   g_assert_true (g_str_has_prefix (id, "evt_"));
+  return id;
+}
+
+static void
+expect_ok (Peer *peer)
+{
+  g_free (expect_accepted (peer));
 }
 
 static void
@@ -126,6 +134,62 @@ test_answers_in_order (World        *world,
 }
 
 static void
+test_refusal_does_not_overtake (World        *world,
+                                gconstpointer data)
+{
+  g_autofree char *first = NULL;
+  g_autofree char *third = NULL;
+
+  g_test_summary ("What the log refuses at once, ahead of what it works on, is told to the message that it belongs to");
+  world->peer = world_open_publish (world);
+  world->store->holds_appends = TRUE;
+  peer_send_text (world->peer, GOOD);
+  peer_wait_for (world->store->appends.length == 1);
+
+  world->store->n_appends_to_refuse = 1;
+  peer_send_text (world->peer, GOOD);
+  peer_wait_for (world->store->n_appends == 2);
+  peer_send_text (world->peer, "{");
+  peer_send_text (world->peer, GOOD);
+  peer_wait_for (world->store->appends.length == 2);
+  peer_expect_silence (world->peer);
+
+  memory_store_finish_append (world->store);
+  first = expect_accepted (world->peer);
+  g_assert_cmpstr (first, ==, belfry_event_get_id (g_ptr_array_index (world->store->events, 0)));
+  peer_expect (world->peer, "{\"status\": \"error\", \"message\": \"Storage unavailable\"}");
+  expect_error (world->peer, "Invalid JSON");
+  peer_expect_silence (world->peer);
+  memory_store_finish_append (world->store);
+  third = expect_accepted (world->peer);
+  g_assert_cmpstr (third, ==, belfry_event_get_id (g_ptr_array_index (world->store->events, 1)));
+}
+
+static void
+test_answers_by_event (World        *world,
+                       gconstpointer data)
+{
+  g_autofree char *first = NULL;
+  g_autofree char *second = NULL;
+
+  g_test_summary ("Whatever order a log answers in, each message gets the answer that is its own");
+  world->peer = world_open_publish (world);
+  world->store->holds_appends = TRUE;
+  peer_send_text (world->peer, GOOD);
+  peer_wait_for (world->store->appends.length == 1);
+  peer_send_text (world->peer, GOOD);
+  peer_wait_for (world->store->appends.length == 2);
+  g_queue_reverse (&world->store->appends);
+  memory_store_finish_append (world->store);
+  peer_expect_silence (world->peer);
+  memory_store_finish_append (world->store);
+  first = expect_accepted (world->peer);
+  second = expect_accepted (world->peer);
+  g_assert_cmpstr (first, ==, belfry_event_get_id (g_ptr_array_index (world->store->events, 1)));
+  g_assert_cmpstr (second, ==, belfry_event_get_id (g_ptr_array_index (world->store->events, 0)));
+}
+
+static void
 test_bounds_work (World        *world,
                   gconstpointer data)
 {
@@ -163,6 +227,28 @@ test_work_goes_on (World        *world,
   peer_send (world->peer, frames->data, frames->len);
   for (guint i = 0; i < 5000; i++)
     expect_ok (world->peer);
+}
+
+static void
+test_is_never_at_rest (World        *world,
+                       gconstpointer data)
+{
+  g_test_summary ("An event is always on its way, 1,500 times, and behind each a message that is refused: answered in turn.");
+  world->peer = world_open_publish (world);
+  world->store->holds_appends = TRUE;
+  peer_send_text (world->peer, GOOD);
+  peer_wait_for (world->store->appends.length == 1);
+  for (guint i = 0; i < 1500; i++)
+    {
+      peer_send_text (world->peer, "{");
+      peer_send_text (world->peer, GOOD);
+      peer_wait_for (world->store->appends.length == 2);
+      memory_store_finish_append (world->store);
+      expect_ok (world->peer);
+      expect_error (world->peer, "Invalid JSON");
+    }
+  memory_store_finish_append (world->store);
+  expect_ok (world->peer);
 }
 
 static void
@@ -240,8 +326,11 @@ static const WorldTest tests[] = {
   { "tells-errors", test_tells_errors },
   { "tells-unavailable", test_tells_unavailable },
   { "answers-in-order", test_answers_in_order },
+  { "refusal-does-not-overtake", test_refusal_does_not_overtake },
+  { "answers-by-event", test_answers_by_event },
   { "bounds-work", test_bounds_work },
   { "work-goes-on", test_work_goes_on },
+  { "is-never-at-rest", test_is_never_at_rest },
   { "close-waits-for-answers", test_close_waits_for_answers },
   { "shut-down-waits-for-answers", test_shut_down_waits_for_answers },
   { "close-does-not-wait-for-ever", test_close_does_not_wait_for_ever },

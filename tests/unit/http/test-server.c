@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "belfry-server-fields-private.h"
 #include "server-world.h"
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -543,6 +544,37 @@ test_stop_limit (ServerWorld   *world,
 }
 
 static void
+on_drained (gpointer user_data)
+{
+  *(gboolean *) user_data = TRUE;
+}
+
+static void
+test_stop_in_a_hurry (ServerWorld   *world,
+                      gconstpointer  data)
+{
+  int fd = server_world_connect (world);
+  gboolean ended = FALSE;
+  g_autoptr(BelfryDrain) drain = NULL;
+
+  g_test_summary ("Who is in a hurry waits for no request");
+  belfry_server_add_route (world->server, "GET", "/kept", keep_request, NULL, NULL);
+  server_world_send (fd, GET ("/kept"), -1);
+  server_world_wait (kept_request != NULL);
+
+  drain = belfry_drain_new (g_main_context_default (), belfry_server_get_sessions (world->server), world->server->gate,
+                            600000, on_drained, &ended);
+  server_world_iterate ();
+  g_assert_false (ended);
+  belfry_drain_hurry (drain);
+  server_world_wait (ended);
+  g_assert_cmpuint (belfry_gate_get_n_in_work (world->server->gate), ==, 1);
+  belfry_request_respond_json (kept_request, 200, "{}");
+  g_clear_object (&kept_request);
+  close (fd);
+}
+
+static void
 test_half_closed (ServerWorld   *world,
                   gconstpointer  data)
 {
@@ -631,6 +663,7 @@ main (int    argc,
   TEST ("/server/own-routes", set_up, test_own_routes);
   TEST ("/server/stop", set_up, test_stop);
   TEST ("/server/stop-limit", set_up, test_stop_limit);
+  TEST ("/server/stop-in-a-hurry", set_up, test_stop_in_a_hurry);
 
   return g_test_run ();
 }

@@ -364,10 +364,10 @@ static void
 test_stalled_live_readers_hold_little (World        *world,
                                        gconstpointer data)
 {
-  enum { N_READERS = 120, MAX = 2 * 1024 * 1024, BATCH = 512 * 1024, SMALL = 40 * 1024 };
+  enum { N_READERS = 120, MAX = 2 * 1024 * 1024, BATCH = 768 * 1024, SMALL = 60 * 1024 };
   g_autoptr(GPtrArray) peers = g_ptr_array_new_with_free_func ((GDestroyNotify) peer_free);
 
-  g_test_summary ("The same for those that were live when they ceased to read. An event is larger than its text.");
+  g_test_summary ("The same for those that were live when they ceased to read. An event with its texts is three times what is sent.");
   g_object_set (world->router, "catch-up-max-bytes", (guint64) MAX, NULL);
   for (guint i = 0; i < N_READERS; i++)
     g_ptr_array_add (peers, follow (world, NULL));

@@ -371,6 +371,7 @@ test_stalled_reader_is_dropped (Fixture      *fixture,
   g_test_summary ("A peer that takes nothing for long enough counts as gone.");
   peer_wait_for (({ peer_send_some (fixture->peer, "", 0); belfry_web_socket_send_text (fixture->socket, text);
                     BELFRY_SESSION (fixture->socket)->is_blocked; }));
+  sweep_later (fixture->set, SECONDS (30));
   sweep_later (fixture->set, SECONDS (60));
   g_assert_cmpuint (n_sessions (fixture), ==, 1);
   sweep_later (fixture->set, SECONDS (91));
