@@ -19,6 +19,7 @@ typedef struct
 static const Kind kinds[] = {
   { "http", load_run_http },
   { "ws", load_run_ws },
+  { "jetstream", load_run_jetstream },
   { "fan-out", load_run_fan_out },
 };
 
@@ -48,6 +49,28 @@ add_figure (GString    *text,
     g_string_append_printf (text, "%-28s %s\n", name, digits);
 }
 
+/* Enough of the distribution to draw it. */
+static void
+add_curve (GString       *text,
+           const char    *name,
+           LoadHistogram *histogram)
+{
+  static const char * const percents[] = {
+    "0", "10", "25", "50", "75", "90", "95", "97.5", "99", "99.5", "99.75", "99.9", "99.95", "99.99", "100"
+  };
+
+  g_string_append_printf (text, ", \"%s_curve\": [", name);
+  for (guint i = 0; i < G_N_ELEMENTS (percents); i++)
+    {
+      char digits[64];
+      double usec = load_histogram_percentile (histogram, g_ascii_strtod (percents[i], NULL));
+
+      g_ascii_formatd (digits, sizeof digits, "%.1f", usec);
+      g_string_append_printf (text, "%s[%s, %s]", i > 0 ? ", " : "", percents[i], digits);
+    }
+  g_string_append_c (text, ']');
+}
+
 static void
 add_latency (GString       *text,
              gboolean       is_json,
@@ -68,6 +91,8 @@ add_latency (GString       *text,
       add_figure (text, is_json, label, "%.1f", load_histogram_percentile (histogram, percents[i]));
     }
   add_figure (text, is_json, largest, "%.1f", (double) histogram->largest_nsec / 1000);
+  if (is_json)
+    add_curve (text, name, histogram);
 }
 
 static void
@@ -80,7 +105,7 @@ add_process (GString     *text,
   double cpu_usec = process->cpu_seconds * 1e6;
 
   add_figure (text, is_json, "generator_cpu_percent", "%.0f", result->self_process.cpu_seconds / seconds * 100);
-  if (process->pid == 0)
+  if (process->n_pids == 0)
     return;
 
   add_figure (text, is_json, "server_cpu_percent", "%.0f", process->cpu_seconds / seconds * 100);
@@ -93,6 +118,20 @@ add_process (GString     *text,
   add_figure (text, is_json, "server_rss_after_mib", "%.1f", process->rss_mib);
 }
 
+/* A closed loop sends when an answer has come: its latencies leave out those who would have waited meanwhile. At a rate they
+ * are measured from when the event was to be sent. */
+static void
+add_loop (GString           *text,
+          const LoadOptions *options)
+{
+  const char *loop = options->rate > 0 ? "open" : "closed";
+
+  if (options->is_json)
+    g_string_append_printf (text, ", \"loop\": \"%s\"", loop);
+  else
+    g_string_append_printf (text, "%-28s %s\n", "loop", loop);
+}
+
 static void
 report (const LoadOptions *options,
         LoadResult        *result)
@@ -102,6 +141,7 @@ report (const LoadOptions *options,
   gboolean is_json = options->is_json;
 
   add_figure (text, is_json, "seconds", "%.3f", seconds);
+  add_loop (text, options);
   add_figure (text, is_json, "sent", "%.0f", (double) result->sent);
   add_figure (text, is_json, "answered", "%.0f", (double) result->answered);
   add_figure (text, is_json, "failed", "%.0f", (double) result->failed);
@@ -144,6 +184,8 @@ check_options (LoadOptions  *options,
 {
   if (options->filter == NULL)
     options->filter = g_strdup ("any");
+  if (options->peer == NULL)
+    options->peer = g_strdup ("belfry");
 
   if (options->connections < 1 || options->connections > 10000 || options->window < 1 || options->window > 65536
       || options->burst < 1 || options->burst > 65536 || options->subscribers > 100000
@@ -160,6 +202,37 @@ check_options (LoadOptions  *options,
       return FALSE;
     }
 
+  if (load_find_protocol (options->peer) == NULL)
+    {
+      g_set_error_literal (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--peer is belfry, nats or nchan");
+      return FALSE;
+    }
+
+  return TRUE;
+}
+
+/* Numbers with commas between them. */
+static gboolean
+take_pids (LoadOptions  *options,
+           const char   *text,
+           GError      **error)
+{
+  g_auto(GStrv) parts = g_strsplit (text != NULL ? text : "", ",", 0);
+
+  for (guint i = 0; parts[i] != NULL; i++)
+    {
+      guint64 pid;
+
+      if (!g_ascii_string_to_unsigned (parts[i], 10, 1, G_MAXINT, &pid, error))
+        return FALSE;
+      if (options->n_pids == LOAD_MAX_PIDS)
+        {
+          g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "More than %d processes", LOAD_MAX_PIDS);
+          return FALSE;
+        }
+      options->pids[options->n_pids++] = (int) pid;
+    }
+
   return TRUE;
 }
 
@@ -170,26 +243,30 @@ parse (LoadOptions   *options,
        GError       **error)
 {
   g_autofree char *url = NULL;
+  g_autofree char *pids = NULL;
   gint64 count = 0;
   const GOptionEntry entries[] = {
     { "url", 'u', 0, G_OPTION_ARG_STRING, &url, "The daemon (http://127.0.0.1:8001)", "URL" },
     { "api-key", 0, 0, G_OPTION_ARG_STRING, &options->api_key, "Its key", "KEY" },
     { "connections", 'c', 0, G_OPTION_ARG_INT, &options->connections, "Connections that publish (32; fan-out: 1)", "N" },
-    { "window", 'w', 0, G_OPTION_ARG_INT, &options->window, "ws: events in flight on each (64)", "N" },
-    { "path", 'p', 0, G_OPTION_ARG_STRING, &options->path, "http: GET this instead of publishing", "PATH" },
+    { "window", 'w', 0, G_OPTION_ARG_INT, &options->window, "ws, jetstream: events in flight on each (64)", "N" },
+    { "path", 'p', 0, G_OPTION_ARG_STRING, &options->get_path, "http: GET this instead of publishing", "PATH" },
+    { "post", 0, 0, G_OPTION_ARG_STRING, &options->post_path, "http: POST the events there (/api/v1/events)", "PATH" },
+    { "peer", 0, 0, G_OPTION_ARG_STRING, &options->peer, "fan-out: belfry, nats or nchan", "NAME" },
     { "subscribers", 's', 0, G_OPTION_ARG_INT, &options->subscribers, "fan-out: subscribers (100)", "N" },
     { "burst", 'k', 0, G_OPTION_ARG_INT, &options->burst, "fan-out: events published at once (16)", "K" },
     { "filter", 'f', 0, G_OPTION_ARG_STRING, &options->filter, "fan-out: any, session, user or type", "KIND" },
     { "groups", 'g', 0, G_OPTION_ARG_INT, &options->groups, "fan-out: different filters of that kind (10)", "N" },
+    { "backlog", 'b', 0, G_OPTION_ARG_INT, &options->backlog, "fan-out: events that have not reached all (no bound)", "N" },
     { "rate", 'r', 0, G_OPTION_ARG_DOUBLE, &options->rate, "Events a second in all (as fast as answers come)", "R" },
     { "seconds", 't', 0, G_OPTION_ARG_DOUBLE, &options->seconds, "At most so long (5)", "S" },
     { "count", 'n', 0, G_OPTION_ARG_INT64, &count, "At most so many events", "N" },
     { "size", 0, 0, G_OPTION_ARG_INT, &options->size, "Bytes of an event (300)", "BYTES" },
-    { "pid", 0, 0, G_OPTION_ARG_INT, &options->pid, "The daemon's process, for CPU time and memory", "PID" },
+    { "pid", 0, 0, G_OPTION_ARG_STRING, &pids, "The server's processes, for CPU time and memory", "PID,…" },
     { "json", 'j', 0, G_OPTION_ARG_NONE, &options->is_json, "Tell the figures as JSON", NULL },
     G_OPTION_ENTRY_NULL
   };
-  g_autoptr(GOptionContext) context = g_option_context_new ("http|ws|fan-out");
+  g_autoptr(GOptionContext) context = g_option_context_new ("http|ws|jetstream|fan-out");
 
   g_option_context_add_main_entries (context, entries, NULL);
   if (!g_option_context_parse (context, argc, argv, error))
@@ -197,7 +274,9 @@ parse (LoadOptions   *options,
 
   options->count = (guint64) MAX (count, 0);
 
-  return take_url (options, url != NULL ? url : "http://127.0.0.1:8001", error) && check_options (options, error);
+  return take_url (options, url != NULL ? url : "http://127.0.0.1:8001", error)
+         && take_pids (options, pids, error)
+         && check_options (options, error);
 }
 
 static void
@@ -241,7 +320,7 @@ main (int    argc,
   kind = argc == 2 ? find_kind (argv[1]) : NULL;
   if (kind == NULL)
     {
-      fprintf (stderr, "belfry-load: name one kind of load: http, ws or fan-out\n");
+      fprintf (stderr, "belfry-load: name one kind of load: http, ws, jetstream or fan-out\n");
       return 2;
     }
 
@@ -256,7 +335,9 @@ main (int    argc,
 
   g_free (options.host);
   g_free (options.api_key);
-  g_free (options.path);
+  g_free (options.get_path);
+  g_free (options.post_path);
+  g_free (options.peer);
   g_free (options.filter);
 
   return status;

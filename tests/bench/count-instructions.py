@@ -1,67 +1,78 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Copyright 2026 The Belfry authors
-"""Counts the instructions that belfryd's main thread spends on one event, with valgrind's callgrind: repeatable where times are
-noisy. The store's threads are left out: how many events share a commit differs from run to run.
+"""Counts the instructions that belfryd spends on one event, with valgrind's callgrind: repeatable where times are noisy.
 
-Each load runs twice, with N and with 3 N events; the difference leaves start and stop out. With two build folders the second is
-compared with the first:
+What the main thread does and what the thread does that writes are counted apart. The kernel's work is not seen. Each load runs
+twice, with N and with 3 N events; the difference leaves start and stop out. With two build folders the second is compared with
+the first:
 
     tests/bench/count-instructions.py BEFORE [AFTER]
+
+With --kept one build is compared with the figures of a file, of which each holds for one compiler, its flags and the libraries. The
+exit status is 1 when a figure is more than --margin above what is kept, and 77 when none are kept for this build. --update keeps
+what was counted:
+
+    meson test --benchmark instructions [--test-args=--update]
 """
 
 import argparse
-import base64
+import collections
 import json
-import os
 import re
-import signal
+import shutil
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
-from urllib.parse import urlsplit
+
+from servers import Belfryd
+from web_socket import WebSocket
 
 EVENT = json.dumps({
     'event_type': 'answer_submitted', 'source': 'quiz_engine', 'session_id': 'session-123', 'user_id': 'user-42',
     'payload': {'question': 'q-17', 'answer': 'B', 'elapsed_ms': 5321, 'text': 'x' * 120},
 }).encode()
 SUBSCRIBERS = 20
+WRITER = 'writer_thread'  # the function that only the writing thread runs
+WINDOW = 256  # many, for the smaller the batches that the writer finds the more they differ from run to run
+IDLE_SECONDS = 2
+NOTHING_KEPT = 77  # for Meson: skipped
+
+Counts = collections.namedtuple('Counts', 'main writer')
 
 
-class Daemon:
+class Daemon(Belfryd):
     def __init__(self, build, folder):
-        settings = {
-            'PATH': os.environ['PATH'], 'HOME': str(folder), 'HOST': '127.0.0.1', 'PORT': '0', 'LOG_LEVEL': 'WARNING',
-            'DATABASE_PATH': str(folder / 'events.db'), 'MAX_WS_CONNECTIONS_PER_IP': '1000', 'D_BUS': 'off',
-        }
-        if self.knows(build, 'RATE_LIMIT_PUBLISH'):
-            settings.update({f'RATE_LIMIT_{name}': 'unlimited' for name in ('PUBLISH', 'QUERY', 'ADMIN')})
         self.counts = folder / 'callgrind.out'
-        self.process = subprocess.Popen(
-            ['valgrind', '--tool=callgrind', f'--callgrind-out-file={self.counts}', '--separate-threads=yes', str(Path(build) / 'src/daemon/belfryd')],
-            env=settings, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        line = self.process.stdout.readline()
-        if not line.startswith('Listening on '):
-            raise SystemExit(f'belfryd did not start: {line!r}')
-        self.address = urlsplit(line.split()[-1])
-
-    @staticmethod
-    def knows(build, setting):
-        return setting.encode() in (Path(build) / 'src/daemon/belfryd').read_bytes()
+        valgrind = ['valgrind', '--tool=callgrind', f'--callgrind-out-file={self.counts}', '--separate-threads=yes']
+        super().__init__(folder, Path(build).resolve() / 'src/daemon/belfryd', runner=valgrind, stderr=subprocess.DEVNULL)
 
     def connect(self):
-        connection = socket.create_connection((self.address.hostname, self.address.port), timeout=60)
+        connection = socket.create_connection(self.address, timeout=60)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
 
-    def stop(self):
-        """Instructions of the main thread, from its start to its end."""
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(60)
-        return int(re.search(r'^(?:summary|totals): (\d+)', Path(f'{self.counts}-01').read_text(), re.M).group(1))
+    def wait_until_idle(self):
+        """The store looks after what it wrote when nothing came for a second; idle is who computed nothing for longer."""
+        spent, since = None, time.monotonic()
+        while time.monotonic() - since < IDLE_SECONDS:
+            now = Path(f'/proc/{self.process.pid}/stat').read_text().rpartition(')')[2].split()[11:13]
+            if now != spent:
+                spent, since = now, time.monotonic()
+            time.sleep(0.1)
+
+    def count(self):
+        """Instructions of the main thread and of the writer, from their start to their end; what the store does later is waited for."""
+        self.wait_until_idle()
+        self.stop()
+        threads = [path.read_text() for path in sorted(self.counts.parent.glob(self.counts.name + '-*'))]
+        writers = [text for text in threads if re.search(r'^c?fn=\(\d+\) ' + WRITER + '$', text, re.M)]
+        if len(writers) != 1:
+            raise SystemExit(f'{len(writers)} threads run {WRITER}()')
+        return Counts(*(int(re.search(r'^(?:summary|totals): (\d+)', text, re.M).group(1)) for text in (threads[0], writers[0])))
 
 
 def read_response(reader):
@@ -74,92 +85,129 @@ def read_response(reader):
     return status
 
 
-def open_socket(daemon, path):
-    connection = daemon.connect()
-    connection.sendall(f'GET {path} HTTP/1.1\r\nHost: belfry\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n'
-                       f'Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}\r\n\r\n'.encode())
-    reader = connection.makefile('rb')
-    if read_response(reader) != b'101':
-        raise SystemExit(f'{path} was refused')
-    return connection, reader
-
-
-def frame(text):
-    length = bytes([0x80 | len(text)]) if len(text) < 126 else b'\xfe' + struct.pack('>H', len(text))
-    return b'\x81' + length + b'\0\0\0\0' + text
-
-
-def read_message(reader):
-    while True:
-        first, length = reader.read(2)
-        if length == 126:
-            length = struct.unpack('>H', reader.read(2))[0]
-        elif length == 127:
-            length = struct.unpack('>Q', reader.read(8))[0]
-        text = reader.read(length)
-        if first == 0x81:
-            return text
-
-
 def post(daemon, count):
     with daemon.connect() as connection, connection.makefile('rb') as reader:
-        request = (b'POST /api/v1/events HTTP/1.1\r\nHost: belfry\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n' % len(EVENT)) + EVENT
+        request = (b'POST /api/v1/events HTTP/1.1\r\nHost: belfry\r\nContent-Type: application/json\r\n'
+                   b'Content-Length: %d\r\n\r\n' % len(EVENT)) + EVENT
         for _ in range(count):
             connection.sendall(request)
             if read_response(reader) != b'201':
                 raise SystemExit('an event was refused')
 
 
-def publish(daemon, count, window=16):
-    connection, reader = open_socket(daemon, '/ws/publish')
-    message = frame(EVENT) * window
-    for _ in range(count // window):
-        connection.sendall(message)
-        for _ in range(window):
-            read_message(reader)
-    connection.close()
+def publish(daemon, count):
+    peer = WebSocket(daemon.address, '/ws/publish')
+    publish_all(peer, count, [])
+    peer.close()
 
 
-def deliver(daemon, count):
-    subscribers = []
-    for _ in range(SUBSCRIBERS):
-        connection, reader = open_socket(daemon, '/ws/subscribe')
-        connection.sendall(frame(b'{}'))
-        read_message(reader)
-        subscribers.append((connection, reader))
-    connection, reader = open_socket(daemon, '/ws/publish')
-    for _ in range(count // 16):
-        connection.sendall(frame(EVENT) * 16)
-        for _ in range(16):
-            read_message(reader)
-        for _, other in subscribers:
-            for _ in range(16):
-                while b'event_type' not in read_message(other):
+def publish_all(peer, count, subscribers):
+    for _ in range(count // WINDOW):
+        peer.send(EVENT, times=WINDOW)
+        for _ in range(WINDOW):
+            peer.receive()
+        for subscriber in subscribers:
+            for _ in range(WINDOW):
+                while 'event_type' not in subscriber.receive():
                     pass
 
 
-LOADS = {'POST /events, one by one': (post, 800), '/ws/publish, 16 in flight': (publish, 3200), f'the same to {SUBSCRIBERS} subscribers': (deliver, 1600)}
+def deliver(daemon, count):
+    subscribers = [WebSocket(daemon.address, '/ws/subscribe') for _ in range(SUBSCRIBERS)]
+    for subscriber in subscribers:
+        subscriber.send(b'{}')
+        subscriber.receive()
+    publish_all(WebSocket(daemon.address, '/ws/publish'), count, subscribers)
 
 
 def count(build, load, events):
+    """The cost of one event: of N to 3 N."""
+    return Counts(*((more - less) / (2 * events) for less, more in zip(run(build, load, events), run(build, load, 3 * events))))
+
+
+def run(build, load, events):
     with tempfile.TemporaryDirectory(prefix='belfry-count-') as folder:
         daemon = Daemon(build, Path(folder))
         try:
             load(daemon, events)
-            return daemon.stop()
+            return daemon.count()
         finally:
-            daemon.process.kill()
+            daemon.kill()
+
+
+def count_all(build):
+    """Name and instructions of each figure."""
+    posted = count(build, post, 600)
+    yield 'POST /events, one by one', posted.main
+    yield 'the same, writing it', posted.writer
+    published = count(build, publish, 16 * WINDOW)
+    yield f'/ws/publish, {WINDOW} in flight', published.main
+    yield 'the same in batches, writing it', published.writer
+    delivered = count(build, deliver, 8 * WINDOW)
+    yield f'a delivery, of {SUBSCRIBERS} an event', (delivered.main - published.main) / SUBSCRIBERS
+
+
+def compare(builds):
+    print(f'{"instructions an event":32}' + ''.join(f'{Path(build).name:>16}' for build in builds), flush=True)
+    for figures in zip(*map(count_all, builds)):
+        costs = [cost for _, cost in figures]
+        ratio = f'{100 * (costs[-1] / costs[0] - 1):+8.1f} %' if len(costs) > 1 else ''
+        print(f'{figures[0][0]:32}' + ''.join(f'{cost:16,.0f}' for cost in costs) + ratio, flush=True)
+
+
+def judge(build, kept, margin):
+    """The figures, and the names of those that are worse than what is kept. Chance only adds (a wake-up more, a smaller batch): what
+    seems worse is counted twice more, and the least holds."""
+    figures = dict(count_all(build))
+    for _ in range(2):
+        if not is_worse(figures, kept, margin):
+            break
+        figures = {name: min(cost, figures[name]) for name, cost in count_all(build)}
+    print(f'{"instructions an event":32}{"now":>16}{"kept":>16}')
+    for name, cost in figures.items():
+        beside = f'{kept[name]:16,.0f}{100 * (cost / kept[name] - 1):+8.1f} %' if name in kept else ''
+        print(f'{name:32}{cost:16,.0f}{beside}')
+    return figures, is_worse(figures, kept, margin)
+
+
+def is_worse(figures, kept, margin):
+    return [name for name, cost in figures.items() if name in kept and cost > kept[name] * (1 + margin / 100)]
+
+
+def check(build, options):
+    """With the figures kept for such a build; the exit status."""
+    path = Path(options.kept)
+    all_kept = json.loads(path.read_text()) if path.exists() else {}
+    kept = all_kept.get(options.conditions, {})
+    print(options.conditions)
+    figures, worse = judge(build, {} if options.update else kept, options.margin)
+    if options.update:
+        all_kept[options.conditions] = {name: round(cost) for name, cost in figures.items()}
+        path.write_text(json.dumps(all_kept, indent=2, sort_keys=True) + '\n')
+        print(f'kept in {path}')
+        return 0
+    if not kept:
+        print(f'{path.name} keeps no figures for such a build; --update adds them')
+        return NOTHING_KEPT
+    for name in worse:
+        print(f'WORSE by more than {options.margin:g} %: {name}')
+    return 1 if worse else 0
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('builds', nargs='+', metavar='BUILD')
-    builds = parser.parse_args().builds
-    print(f'{"instructions an event":32}' + ''.join(f'{Path(build).name:>16}' for build in builds))
-    for name, (load, events) in LOADS.items():
-        costs = [(count(build, load, 3 * events) - count(build, load, events)) / (2 * events) for build in builds]
-        ratio = f'{100 * (costs[-1] / costs[0] - 1):+8.1f} %' if len(costs) > 1 else ''
-        print(f'{name:32}' + ''.join(f'{cost:16,.0f}' for cost in costs) + ratio, flush=True)
+    parser.add_argument('--kept', metavar='FILE', help='compare with the figures of this file')
+    parser.add_argument('--conditions', default='', metavar='TEXT', help='compiler, flags and libraries: which of the figures')
+    parser.add_argument('--margin', type=float, default=5, metavar='PERCENT')
+    parser.add_argument('--update', action='store_true', help='keep what is counted now')
+    options = parser.parse_args()
+    if shutil.which('valgrind') is None:
+        print('valgrind is not installed')
+        return NOTHING_KEPT
+    if options.kept is None:
+        return compare(options.builds)
+    return check(options.builds[0], options)
 
 
 if __name__ == '__main__':

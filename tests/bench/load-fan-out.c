@@ -5,26 +5,18 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Publishers and subscribers over WebSockets. Every event carries who published it, its number there and when it was to be
+/* Publishers and subscribers of one server. Every event carries who published it, its number there and when it was to be
  * sent; so each subscriber knows exactly which event it must see next from each publisher, and how late it is. */
-
-typedef enum
-{
-  SUBSCRIBER_ASKS,     /* the handshake */
-  SUBSCRIBER_FILTERS,  /* the confirmation */
-  SUBSCRIBER_READS,
-} SubscriberState;
 
 typedef struct _FanOut FanOut;
 
 typedef struct
 {
-  LoadConnection   connection;
-  FanOut          *fan_out;
-  SubscriberState  state;
-  guint            group;
-  guint64         *next;   /* the number that must come next, for each publisher */
-  guint64          order;  /* a hash of all that came, in its order */
+  LoadConnection  connection;
+  FanOut         *fan_out;
+  gboolean        is_ready;
+  guint64        *next;   /* the number that must come next, for each publisher */
+  guint64         order;  /* a hash of all that came, in its order */
 } Subscriber;
 
 typedef struct
@@ -45,6 +37,11 @@ struct _FanOut
   LoadLoop           loop;
   LoadPace           pace;  /* of bursts */
   LoadEvent          event;
+  LoadPeer           peer;
+  guint64            expected;         /* deliveries of all that was sent */
+  guint64            most_expected;    /* deliveries that may be under way; 0: any number */
+  guint64            most_deliveries;  /* of one burst, about */
+  guint64            most_scheduled;   /* events in flight on a publisher's connection at a given rate */
   Publisher         *publishers;
   Subscriber        *subscribers;
   guint              n_publishers;
@@ -124,38 +121,6 @@ receive_event (Subscriber *subscriber,
     result->disordered++;
 }
 
-static char *
-filter_text (FanOut *self,
-             guint   group)
-{
-  const char *filter = self->options->filter;
-
-  if (g_str_equal (filter, "session"))
-    return g_strdup_printf ("{\"session_id\":\"s%06u\"}", group);
-  if (g_str_equal (filter, "user"))
-    return g_strdup_printf ("{\"user_id\":\"u%06u\"}", group);
-  if (g_str_equal (filter, "type"))
-    return g_strdup_printf ("{\"event_types\":[\"%s\"]}", load_types[group]);
-
-  return g_strdup ("{}");
-}
-
-static void
-begin_subscriber (Subscriber *subscriber)
-{
-  FanOut *self = subscriber->fan_out;
-  g_autofree char *text = NULL;
-  int status = load_web_socket_accept (&subscriber->connection);
-
-  if (status <= 0)
-    return;
-
-  text = filter_text (self, subscriber->group);
-  load_web_socket_send (&subscriber->connection, 1, text, strlen (text));
-  load_connection_flush (&subscriber->connection);
-  subscriber->state = SUBSCRIBER_FILTERS;
-}
-
 static void
 on_subscriber (LoadConnection *connection)
 {
@@ -165,20 +130,70 @@ on_subscriber (LoadConnection *connection)
   LoadFrame frame;
   gsize consumed = 0;
 
-  if (subscriber->state == SUBSCRIBER_ASKS)
-    begin_subscriber (subscriber);
+  if (!subscriber->is_ready)
+    {
+      subscriber->is_ready = self->peer.protocol->greet (&self->peer, connection) > 0;
+      self->n_ready += subscriber->is_ready;
+    }
 
-  while (load_web_socket_next (connection, &frame, &consumed))
-    if (subscriber->state == SUBSCRIBER_READS)
-      receive_event (subscriber, &frame);
-    else if (memmem (frame.text, frame.length, "\"subscribed\"", 12) != NULL)
-      {
-        subscriber->state = SUBSCRIBER_READS;
-        self->n_ready++;
-      }
+  while (subscriber->is_ready && self->peer.protocol->next (connection, &frame, &consumed))
+    receive_event (subscriber, &frame);
 
   if (self->result->deliveries > before)
     self->result->end_nsec = self->loop.now_nsec;
+}
+
+/* Subscribers that want the events of a group. */
+static guint
+count_members (FanOut *self,
+               guint   group)
+{
+  const guint n = self->options->subscribers;
+
+  return group < n ? (n - group + self->n_groups - 1) / self->n_groups : 0;
+}
+
+/* Answers pace a publisher where there are any. What else keeps a server from being flooded is that only so much may be under way
+ * to the subscribers: some throw away what these do not take in time, others read it again later. */
+static gboolean
+may_send (Publisher *publisher)
+{
+  FanOut *self = publisher->fan_out;
+  const LoadOptions *options = self->options;
+
+  if (!publisher->is_ready)
+    return FALSE;
+  if (options->rate == 0 && self->most_expected > 0
+      && self->expected + self->most_deliveries > self->result->deliveries + self->most_expected)
+    return FALSE;
+
+  return self->peer.protocol->is_silent
+         || publisher->in_flight + options->burst <= (options->rate > 0 ? self->most_scheduled : options->burst);
+}
+
+static void
+send_burst (Publisher *publisher,
+            gint64     intended_nsec)
+{
+  FanOut *self = publisher->fan_out;
+
+  publisher->burst_nsec = intended_nsec;
+  for (guint i = 0; i < self->options->burst; i++)
+    {
+      guint group = (guint) (publisher->number % self->n_groups);
+
+      load_event_set (&self->event, group, publisher->index, publisher->number, intended_nsec);
+      self->peer.protocol->send (&self->peer, &publisher->connection, &self->event, group);
+      self->expected += count_members (self, group);
+      publisher->number++;
+    }
+
+  self->result->sent += self->options->burst;
+  if (self->peer.protocol->is_silent)
+    self->result->answered += self->options->burst;
+  else
+    publisher->in_flight += self->options->burst;
+  load_connection_flush (&publisher->connection);
 }
 
 static void
@@ -186,23 +201,9 @@ send_bursts (Publisher *publisher)
 {
   FanOut *self = publisher->fan_out;
   gint64 intended_nsec;
-  const guint64 most = self->options->rate > 0 ? 65536 : self->options->burst;
 
-  while (publisher->is_ready && publisher->in_flight + self->options->burst <= most
-         && load_pace_take (&self->pace, self->loop.now_nsec, &intended_nsec))
-    {
-      publisher->burst_nsec = intended_nsec;
-      for (guint i = 0; i < self->options->burst; i++)
-        {
-          load_event_set (&self->event, (guint) (publisher->number % self->n_groups), publisher->index,
-                          publisher->number, intended_nsec);
-          load_web_socket_send (&publisher->connection, 1, self->event.text, self->event.length);
-          publisher->number++;
-        }
-      publisher->in_flight += self->options->burst;
-      self->result->sent += self->options->burst;
-      load_connection_flush (&publisher->connection);
-    }
+  while (may_send (publisher) && load_pace_take (&self->pace, self->loop.now_nsec, &intended_nsec))
+    send_burst (publisher, intended_nsec);
 }
 
 static void
@@ -210,27 +211,31 @@ on_publisher (LoadConnection *connection)
 {
   Publisher *publisher = connection->owner;
   FanOut *self = publisher->fan_out;
+  const LoadProtocol *protocol = self->peer.protocol;
   LoadFrame frame;
   gsize consumed = 0;
 
   if (!publisher->is_ready)
     {
-      if (load_web_socket_accept (connection) > 0)
-        {
-          publisher->is_ready = TRUE;
-          self->n_ready++;
-        }
+      publisher->is_ready = protocol->greet (&self->peer, connection) > 0;
+      self->n_ready += publisher->is_ready;
       return;
     }
 
-  while (load_web_socket_next (connection, &frame, &consumed))
+  while (protocol->next (connection, &frame, &consumed))
     {
+      if (protocol->is_silent)
+        {
+          self->result->failed++;
+          continue;
+        }
+
       publisher->in_flight -= publisher->in_flight > 0;
       self->result->answered++;
-      if (memmem (frame.text, frame.length, "\"event_id\"", 10) == NULL)
-        self->result->failed++;
-      else
+      if (protocol->is_success (&self->peer, &frame))
         load_histogram_add (&self->result->latency, self->loop.now_nsec - publisher->burst_nsec);
+      else
+        self->result->failed++;
     }
 
   if (connection->fd < 0)
@@ -245,19 +250,18 @@ open_all (FanOut  *self,
 
   for (guint i = 0; i < options->subscribers; i++)
     {
-      Subscriber *subscriber = &self->subscribers[i];
-
-      if (!load_connection_open (&subscriber->connection, &self->loop, options->host, options->port, error))
+      if (!load_peer_open (&self->peer, &self->subscribers[i].connection, &self->loop, error))
         return FALSE;
-      load_web_socket_ask (&subscriber->connection, options->host, "/ws/subscribe", options->api_key);
       load_loop_turn (&self->loop, 0);
     }
 
   for (guint i = 0; i < self->n_publishers; i++)
     {
-      if (!load_connection_open (&self->publishers[i].connection, &self->loop, options->host, options->port, error))
+      Publisher *publisher = &self->publishers[i];
+
+      if (!load_peer_open (&self->peer, &publisher->connection, &self->loop, error))
         return FALSE;
-      load_web_socket_ask (&self->publishers[i].connection, options->host, "/ws/publish", options->api_key);
+      on_publisher (&publisher->connection);
     }
 
   for (gint64 end_nsec = load_now () + 20000000000; self->n_ready < options->subscribers + self->n_publishers; )
@@ -272,24 +276,6 @@ open_all (FanOut  *self,
     }
 
   return TRUE;
-}
-
-/* What subscribers must have got once everything has arrived. */
-static guint64
-count_expected (FanOut *self)
-{
-  guint64 expected = 0;
-
-  for (guint i = 0; i < self->options->subscribers; i++)
-    for (guint p = 0; p < self->n_publishers; p++)
-      {
-        guint group = self->subscribers[i].group;
-        guint64 sent = self->publishers[p].number;
-
-        expected += sent > group ? (sent - group + self->n_groups - 1) / self->n_groups : 0;
-      }
-
-  return expected;
 }
 
 static void
@@ -320,7 +306,7 @@ drain (FanOut *self)
   gint64 progress_nsec = self->loop.now_nsec;
   guint64 seen = 0;
 
-  result->expected = count_expected (self);
+  result->expected = self->expected;
   while ((result->deliveries + result->lost < result->expected || result->answered < result->sent)
          && self->loop.now_nsec - progress_nsec < 10000000000)
     {
@@ -359,6 +345,20 @@ compare_orders (FanOut *self)
       self->result->disordered++;
 }
 
+/* What may be under way at once, counted in deliveries. At least one burst may, or nothing would ever be sent. */
+static void
+prepare_bounds (FanOut *self)
+{
+  const LoadOptions *options = self->options;
+  const guint most = self->peer.protocol->most_in_flight;
+  double per_event = (double) options->subscribers / self->n_groups;
+
+  self->most_deliveries = (guint64) (options->burst * per_event);
+  if (options->backlog > 0)
+    self->most_expected = MAX ((guint64) (options->backlog * per_event), self->most_deliveries);
+  self->most_scheduled = most > 0 ? MAX (most, options->burst) : 65536;
+}
+
 static void
 prepare (FanOut *self)
 {
@@ -371,6 +371,8 @@ prepare (FanOut *self)
   self->publishers = g_new0 (Publisher, self->n_publishers);
   self->subscribers = g_new0 (Subscriber, options->subscribers);
   load_event_init (&self->event, options->size);
+  load_peer_init (&self->peer, load_find_protocol (options->peer), options, self->event.length);
+  prepare_bounds (self);
 
   for (guint i = 0; i < options->subscribers; i++)
     {
@@ -380,10 +382,12 @@ prepare (FanOut *self)
       subscriber->connection.fd = -1;
       subscriber->connection.owner = subscriber;
       subscriber->connection.on_data = on_subscriber;
-      subscriber->group = i % self->n_groups;
+      subscriber->connection.role = LOAD_ROLE_SUBSCRIBER;
+      subscriber->connection.index = i;
+      subscriber->connection.group = i % self->n_groups;
       subscriber->next = g_new (guint64, self->n_publishers);
       for (guint p = 0; p < self->n_publishers; p++)
-        subscriber->next[p] = subscriber->group;
+        subscriber->next[p] = subscriber->connection.group;
     }
 
   for (guint i = 0; i < self->n_publishers; i++)
@@ -391,6 +395,8 @@ prepare (FanOut *self)
       self->publishers[i].fan_out = self;
       self->publishers[i].index = i;
       self->publishers[i].connection.fd = -1;
+      self->publishers[i].connection.role = LOAD_ROLE_PUBLISHER;
+      self->publishers[i].connection.index = i;
       self->publishers[i].connection.owner = &self->publishers[i];
       self->publishers[i].connection.on_data = on_publisher;
     }
@@ -409,6 +415,7 @@ clear (FanOut *self)
 
   g_free (self->subscribers);
   g_free (self->publishers);
+  load_peer_clear (&self->peer);
   load_event_clear (&self->event);
   load_loop_clear (&self->loop);
 }
@@ -428,8 +435,8 @@ load_run_fan_out (const LoadOptions  *options,
   is_done = open_all (&self, error);
   if (is_done)
     {
-      load_process_begin (&result->process, options->pid);
-      load_process_begin (&result->self_process, getpid ());
+      load_process_begin (&result->process, options->pids, options->n_pids);
+      load_process_begin (&result->self_process, &(int) { getpid () }, 1);
       publish_all (&self);
       drain (&self);
       count_missing (&self);

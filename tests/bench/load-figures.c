@@ -7,54 +7,10 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Figures: latencies, the measured process, the pace, and the text of an event. */
+/* Figures: the measured processes, the pace, and the text of an event. */
 
-static guint
-bucket_of (gint64 nsec)
-{
-  guint64 units = (guint64) MAX (nsec, 0) / 100;
-  guint shift = 0;
-
-  while ((units >> shift) >= 64)
-    shift++;
-
-  return MIN (shift * 32 + (guint) (units >> shift), LOAD_BUCKETS - 1);
-}
-
-static double
-bucket_usec (guint bucket)
-{
-  guint shift = bucket < 64 ? 0 : bucket / 32 - 1;
-  guint64 units = (guint64) (bucket - shift * 32) << shift;
-
-  return (double) units / 10;
-}
-
-void
-load_histogram_add (LoadHistogram *self,
-                    gint64         nsec)
-{
-  self->counts[bucket_of (nsec)]++;
-  self->total++;
-  self->largest_nsec = MAX (self->largest_nsec, nsec);
-}
-
-double
-load_histogram_percentile (LoadHistogram *self,
-                           double         percent)
-{
-  guint64 wanted = (guint64) ((double) self->total * percent / 100);
-  guint64 seen = 0;
-
-  for (guint i = 0; i < LOAD_BUCKETS; i++)
-    {
-      seen += self->counts[i];
-      if (seen > wanted)
-        return bucket_usec (i);
-    }
-
-  return (double) self->largest_nsec / 1000;
-}
+/* How far a schedule may be behind before the rest of it is given up. */
+#define LATE_NSEC G_GINT64_CONSTANT (10000000000)
 
 gint64
 load_now (void)
@@ -66,10 +22,11 @@ load_now (void)
   return (gint64) now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-static gboolean
-read_process (int     pid,
-              double *cpu_seconds,
-              double *rss_mib)
+/* Adds what one process has used and holds. */
+static void
+add_process (int     pid,
+             double *cpu_seconds,
+             double *rss_mib)
 {
   g_autofree char *path = g_strdup_printf ("/proc/%d/stat", pid);
   g_autofree char *text = NULL;
@@ -77,26 +34,36 @@ read_process (int     pid,
   const char *behind_name;
 
   if (!g_file_get_contents (path, &text, NULL, NULL) || (behind_name = strrchr (text, ')')) == NULL)
-    return FALSE;
+    return;
 
   /* Behind the name, from the state on: user and system time are the 12th and 13th, resident pages the 22nd. */
   fields = g_strsplit (behind_name + 2, " ", 0);
   if (g_strv_length (fields) < 22)
-    return FALSE;
+    return;
 
-  *cpu_seconds = (g_ascii_strtod (fields[11], NULL) + g_ascii_strtod (fields[12], NULL)) / (double) sysconf (_SC_CLK_TCK);
-  *rss_mib = g_ascii_strtod (fields[21], NULL) * (double) sysconf (_SC_PAGESIZE) / (1024 * 1024);
+  *cpu_seconds += (g_ascii_strtod (fields[11], NULL) + g_ascii_strtod (fields[12], NULL)) / (double) sysconf (_SC_CLK_TCK);
+  *rss_mib += g_ascii_strtod (fields[21], NULL) * (double) sysconf (_SC_PAGESIZE) / (1024 * 1024);
+}
 
-  return TRUE;
+static void
+read_processes (const LoadProcess *self,
+                double            *cpu_seconds,
+                double            *rss_mib)
+{
+  *cpu_seconds = *rss_mib = 0;
+  for (guint i = 0; i < self->n_pids; i++)
+    add_process (self->pids[i], cpu_seconds, rss_mib);
 }
 
 void
 load_process_begin (LoadProcess *self,
-                    int          pid)
+                    const int   *pids,
+                    guint        n_pids)
 {
-  *self = (LoadProcess) { .pid = pid };
-  if (pid == 0 || !read_process (pid, &self->cpu_seconds_before, &self->rss_before_mib))
-    self->pid = 0;
+  *self = (LoadProcess) { .n_pids = MIN (n_pids, LOAD_MAX_PIDS) };
+  for (guint i = 0; i < self->n_pids; i++)
+    self->pids[i] = pids[i];
+  read_processes (self, &self->cpu_seconds_before, &self->rss_before_mib);
   self->rss_peak_mib = self->rss_before_mib;
 }
 
@@ -107,24 +74,21 @@ load_process_sample (LoadProcess *self,
   double cpu_seconds;
   double rss_mib;
 
-  if (self->pid == 0 || now_nsec - self->sampled_nsec < 100000000)
+  if (self->n_pids == 0 || now_nsec - self->sampled_nsec < 100000000)
     return;
 
   self->sampled_nsec = now_nsec;
-  if (read_process (self->pid, &cpu_seconds, &rss_mib))
-    self->rss_peak_mib = MAX (self->rss_peak_mib, rss_mib);
+  read_processes (self, &cpu_seconds, &rss_mib);
+  self->rss_peak_mib = MAX (self->rss_peak_mib, rss_mib);
 }
 
 void
 load_process_end (LoadProcess *self)
 {
-  double cpu_seconds = self->cpu_seconds_before;
+  double cpu_seconds;
 
-  if (self->pid == 0)
-    return;
-
-  read_process (self->pid, &cpu_seconds, &self->rss_mib);
-  self->cpu_seconds = cpu_seconds - self->cpu_seconds_before;
+  read_processes (self, &cpu_seconds, &self->rss_mib);
+  self->cpu_seconds = MAX (cpu_seconds - self->cpu_seconds_before, 0);
   self->rss_peak_mib = MAX (self->rss_peak_mib, self->rss_mib);
 }
 
@@ -139,6 +103,15 @@ load_pace_begin (LoadPace          *self,
     .interval_nsec = options->rate > 0 ? 1e9 / options->rate : 0,
     .count = options->count,
   };
+
+  /* What the schedule holds is sent, however late: were the last events dropped because of a stall, nobody would see the stall. */
+  if (options->rate > 0)
+    {
+      guint64 planned = MAX ((guint64) (options->rate * options->seconds), 1);
+
+      self->count = self->count > 0 ? MIN (self->count, planned) : planned;
+      self->end_nsec += LATE_NSEC;
+    }
 }
 
 static gint64

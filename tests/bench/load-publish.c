@@ -2,12 +2,9 @@
  * Copyright 2026 The Belfry authors */
 #include "load.h"
 
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-/* Publishing, over HTTP with one request at a time on each connection, or over WebSockets with a window of them. Without a body
- * to post, the HTTP kind asks for a path instead. */
+/* Publishing, with one request at a time on each connection or with a window of them, and waiting for every answer. */
 
 typedef struct
 {
@@ -16,9 +13,7 @@ typedef struct
   LoadLoop           loop;
   LoadPace           pace;
   LoadEvent          event;
-  GString           *request;  /* HTTP: head and event */
-  gsize              event_at;
-  const char        *success;  /* what an answer begins with */
+  LoadPeer           peer;
   guint              n_open;
   struct _Sender    *senders;
 } Publishing;
@@ -82,130 +77,51 @@ take_turn (Sender *sender)
 }
 
 static void
-send_http (Sender *sender)
-{
-  Publishing *self = sender->publishing;
-
-  if (!take_turn (sender))
-    return;
-
-  if (self->options->path == NULL)
-    memcpy (self->request->str + self->event_at, self->event.text, self->event.length);
-  load_buffer_append (&sender->connection.out, self->request->str, self->request->len);
-  load_connection_flush (&sender->connection);
-}
-
-static void
-send_ws (Sender *sender)
+send_events (Sender *sender)
 {
   Publishing *self = sender->publishing;
 
   while (take_turn (sender))
-    load_web_socket_send (&sender->connection, 1, self->event.text, self->event.length);
+    self->peer.protocol->send (&self->peer, &sender->connection, &self->event, 0);
   load_connection_flush (&sender->connection);
 }
 
-/* Length of the whole answer at the front of the buffer, or 0. */
-static gsize
-measure_response (LoadBuffer *in)
+static void
+greet (Sender *sender)
 {
-  const char *text;
-  const char *end;
-  gsize head;
-  gsize body = 0;
+  Publishing *self = sender->publishing;
 
-  if (in->length == 0)
-    return 0;
-
-  text = in->data + in->start;
-  end = memmem (text, in->length, "\r\n\r\n", 4);
-  if (end == NULL)
-    return 0;
-
-  head = (gsize) (end - text) + 4;
-  for (const char *line = text; line < end; )
-    {
-      if (g_ascii_strncasecmp (line, "content-length:", 15) == 0)
-        body = strtoul (line + 15, NULL, 10);
-      line = (const char *) memchr (line, '\n', (gsize) (text + head - line)) + 1;
-    }
-
-  return in->length >= head + body ? head + body : 0;
+  sender->is_ready = self->peer.protocol->greet (&self->peer, &sender->connection) > 0;
+  if (sender->is_ready)
+    self->n_open++;
 }
 
 static void
-on_http (LoadConnection *connection)
+on_data (LoadConnection *connection)
 {
   Sender *sender = connection->owner;
-  gsize length;
-
-  while ((length = measure_response (&connection->in)) > 0)
-    {
-      const char *text = connection->in.data + connection->in.start;
-
-      note_answer (sender, strncmp (text, sender->publishing->success, strlen (sender->publishing->success)) == 0);
-      load_buffer_consume (&connection->in, length);
-    }
-
-  if (connection->fd < 0)
-    lose (sender);
-  else
-    send_http (sender);
-}
-
-static void
-on_ws (LoadConnection *connection)
-{
-  Sender *sender = connection->owner;
+  Publishing *self = sender->publishing;
+  const LoadProtocol *protocol = self->peer.protocol;
   LoadFrame frame;
   gsize consumed = 0;
 
   if (!sender->is_ready)
     {
-      int status = load_web_socket_accept (connection);
-
-      if (status <= 0)
-        return;
-      sender->is_ready = TRUE;
-      sender->publishing->n_open++;
+      greet (sender);
       return;
     }
 
-  while (load_web_socket_next (connection, &frame, &consumed))
-    note_answer (sender, memmem (frame.text, frame.length, "\"event_id\"", 10) != NULL);
+  while (protocol->next (connection, &frame, &consumed))
+    note_answer (sender, protocol->is_success (&self->peer, &frame));
 
   if (connection->fd < 0)
     lose (sender);
   else
-    send_ws (sender);
-}
-
-static void
-build_request (Publishing *self)
-{
-  const LoadOptions *options = self->options;
-
-  self->request = g_string_new (NULL);
-  g_string_printf (self->request, "%s %s HTTP/1.1\r\nHost: %s:%u\r\n",
-                   options->path != NULL ? "GET" : "POST",
-                   options->path != NULL ? options->path : "/api/v1/events",
-                   options->host, options->port);
-  if (options->api_key != NULL)
-    g_string_append_printf (self->request, "X-API-Key: %s\r\n", options->api_key);
-
-  self->success = options->path != NULL ? "HTTP/1.1 200" : "HTTP/1.1 201";
-  if (options->path == NULL)
-    g_string_append_printf (self->request, "Content-Type: application/json\r\nContent-Length: %" G_GSIZE_FORMAT "\r\n",
-                            self->event.length);
-  g_string_append (self->request, "\r\n");
-  self->event_at = self->request->len;
-  if (options->path == NULL)
-    g_string_append_len (self->request, self->event.text, (gssize) self->event.length);
+    send_events (sender);
 }
 
 static gboolean
 open_senders (Publishing  *self,
-              gboolean     is_ws,
               GError     **error)
 {
   const LoadOptions *options = self->options;
@@ -217,19 +133,13 @@ open_senders (Publishing  *self,
       sender->publishing = self;
       sender->sent_nsec = g_new0 (gint64, options->window);
       sender->connection.owner = sender;
-      sender->connection.on_data = is_ws ? on_ws : on_http;
-      if (!load_connection_open (&sender->connection, &self->loop, options->host, options->port, error))
+      sender->connection.on_data = on_data;
+      sender->connection.role = LOAD_ROLE_PUBLISHER;
+      sender->connection.index = i;
+      if (!load_peer_open (&self->peer, &sender->connection, &self->loop, error))
         return FALSE;
-      if (is_ws)
-        load_web_socket_ask (&sender->connection, options->host, "/ws/publish", options->api_key);
+      greet (sender);
     }
-
-  if (!is_ws)
-    for (guint i = 0; i < options->connections; i++)
-      {
-        self->senders[i].is_ready = TRUE;
-        self->n_open++;
-      }
 
   for (gint64 end_nsec = load_now () + 10000000000; self->n_open < options->connections; )
     {
@@ -257,8 +167,7 @@ count_in_flight (Publishing *self)
 }
 
 static void
-run_publishing (Publishing *self,
-                void      (*send) (Sender *sender))
+run_publishing (Publishing *self)
 {
   LoadResult *result = self->result;
   gint64 drain_end_nsec = 0;
@@ -280,7 +189,7 @@ run_publishing (Publishing *self,
         }
 
       for (guint i = 0; i < self->options->connections; i++)
-        send (&self->senders[i]);
+        send_events (&self->senders[i]);
       load_process_sample (&result->process, now_nsec);
       load_loop_turn (&self->loop, load_pace_due (&self->pace, now_nsec));
     }
@@ -289,40 +198,43 @@ run_publishing (Publishing *self,
 }
 
 static gboolean
-run (const LoadOptions  *options,
+run (const LoadProtocol *protocol,
+     const LoadOptions  *options,
      LoadResult         *result,
-     gboolean            is_ws,
      GError            **error)
 {
-  Publishing self = { .options = options, .result = result };
+  LoadOptions own = *options;
+  Publishing self = { .options = &own, .result = result };
   gboolean is_done;
 
   if (!load_loop_init (&self.loop, error))
     return FALSE;
 
-  load_event_init (&self.event, options->size);
-  build_request (&self);
-  self.senders = g_new0 (Sender, options->connections);
-  for (guint i = 0; i < options->connections; i++)
+  if (protocol->most_in_flight > 0)
+    own.window = MIN (own.window, protocol->most_in_flight);
+  load_event_init (&self.event, own.size);
+  load_peer_init (&self.peer, protocol, &own, self.event.length);
+  self.senders = g_new0 (Sender, own.connections);
+  for (guint i = 0; i < own.connections; i++)
     self.senders[i].connection.fd = -1;
 
-  is_done = open_senders (&self, is_ws, error);
+  is_done = open_senders (&self, error);
   if (is_done)
     {
-      load_process_begin (&result->process, options->pid);
-      load_process_begin (&result->self_process, getpid ());
-      run_publishing (&self, is_ws ? send_ws : send_http);
+      load_process_begin (&result->process, own.pids, own.n_pids);
+      load_process_begin (&result->self_process, &(int) { getpid () }, 1);
+      run_publishing (&self);
       load_process_end (&result->process);
       load_process_end (&result->self_process);
     }
 
-  for (guint i = 0; i < options->connections; i++)
+  for (guint i = 0; i < own.connections; i++)
     {
       load_connection_close (&self.senders[i].connection);
       g_free (self.senders[i].sent_nsec);
     }
   g_free (self.senders);
-  g_string_free (self.request, TRUE);
+  load_peer_clear (&self.peer);
   load_event_clear (&self.event);
   load_loop_clear (&self.loop);
 
@@ -334,11 +246,7 @@ load_run_http (const LoadOptions  *options,
                LoadResult         *result,
                GError            **error)
 {
-  LoadOptions own = *options;
-
-  own.window = 1;
-
-  return run (&own, result, FALSE, error);
+  return run (&load_http, options, result, error);
 }
 
 gboolean
@@ -346,5 +254,13 @@ load_run_ws (const LoadOptions  *options,
              LoadResult         *result,
              GError            **error)
 {
-  return run (options, result, TRUE, error);
+  return run (&load_belfry, options, result, error);
+}
+
+gboolean
+load_run_jetstream (const LoadOptions  *options,
+                    LoadResult         *result,
+                    GError            **error)
+{
+  return run (&load_jetstream, options, result, error);
 }

@@ -151,6 +151,8 @@ receive (LoadConnection *self)
   else
     self->in.length += (gsize) n;
 
+  /* Not when the turn began: by the time that the last of many subscribers is read, that is long ago. */
+  self->loop->now_nsec = load_now ();
   self->on_data (self);
 
   /* Thousands of subscribers would otherwise keep a read buffer each. */

@@ -9,7 +9,6 @@ G_BEGIN_DECLS
 /* The load generator: one thread, one epoll set, no library between it and the sockets, so that what it measures is the daemon.
  * Times are ns of the monotonic clock. */
 
-/* Latencies in buckets that are never wider than a thirty-second of what they hold. */
 #define LOAD_BUCKETS (32 * 40)
 
 typedef struct
@@ -21,13 +20,16 @@ typedef struct
 
 void    load_histogram_add        (LoadHistogram *self,
                                    gint64         nsec);
-double  load_histogram_percentile (LoadHistogram *self,  /* in µs */
-                                   double         percent);
+double  load_histogram_percentile (const LoadHistogram *self,  /* in µs */
+                                   double               percent);
 
-/* The process that is measured, from /proc. */
+#define LOAD_MAX_PIDS 16
+
+/* The processes that are measured, all of their threads, from /proc. */
 typedef struct
 {
-  int    pid;  /* 0: none */
+  int    pids[LOAD_MAX_PIDS];
+  guint  n_pids;  /* 0: none */
   double cpu_seconds_before;
   double cpu_seconds;
   double rss_before_mib;
@@ -37,7 +39,8 @@ typedef struct
 } LoadProcess;
 
 void load_process_begin  (LoadProcess *self,
-                          int          pid);
+                          const int   *pids,
+                          guint        n_pids);
 void load_process_sample (LoadProcess *self,
                           gint64       now_nsec);
 void load_process_end    (LoadProcess *self);
@@ -63,6 +66,12 @@ typedef struct
   gint64 now_nsec;
 } LoadLoop;
 
+typedef enum
+{
+  LOAD_ROLE_PUBLISHER,
+  LOAD_ROLE_SUBSCRIBER,
+} LoadRole;
+
 typedef struct _LoadConnection LoadConnection;
 
 typedef void (*LoadConnectionFunc) (LoadConnection *connection);
@@ -76,6 +85,10 @@ struct _LoadConnection
   LoadBuffer          out;
   LoadConnectionFunc  on_data;  /* new bytes in in, or closed */
   gpointer            owner;
+  LoadRole            role;
+  guint               index;  /* among those of its role */
+  guint               group;  /* a subscriber's: of which events it wants */
+  guint               step;   /* of the greeting */
 };
 
 /* "host:port" of an http:// address. FALSE ends the program's run with a message. */
@@ -124,7 +137,9 @@ typedef struct
   char    *host;
   guint16  port;
   char    *api_key;
-  char    *path;
+  char    *get_path;   /* instead of publishing */
+  char    *post_path;
+  char    *peer;       /* fan-out: whose protocol is spoken */
   guint    connections;
   guint    window;
   guint    subscribers;
@@ -135,7 +150,9 @@ typedef struct
   double   seconds;
   guint64  count;    /* 0: until the time is over */
   guint    size;     /* bytes of an event */
-  int      pid;
+  guint    backlog;  /* fan-out: events that may be under way to all their subscribers; 0: no bound */
+  int      pids[LOAD_MAX_PIDS];
+  guint    n_pids;
   gboolean is_json;
 } LoadOptions;
 
@@ -209,8 +226,58 @@ void load_write_digits (char    *at,
                         guint    n_digits,
                         guint64  value);
 
+/* How a server is spoken to. Events, counting and clocks are the same for all of them. */
+typedef struct _LoadPeer LoadPeer;
+
+typedef struct
+{
+  const char *name;
+  guint       most_in_flight;  /* on one connection; 0: any number */
+  gboolean    is_silent;       /* publishing has no answer */
+  void      (*prepare)    (LoadPeer *peer);
+  /* Says the first words, then goes on with what came: 1 ready, 0 not yet, -1 refused. */
+  void      (*ask)        (LoadPeer *peer, LoadConnection *connection);
+  int       (*greet)      (LoadPeer *peer, LoadConnection *connection);
+  void      (*send)       (LoadPeer *peer, LoadConnection *connection, const LoadEvent *event, guint group);
+  /* An answer or a delivery, as load_web_socket_next() has it. */
+  gboolean  (*next)       (LoadConnection *connection, LoadFrame *frame, gsize *consumed);
+  gboolean  (*is_success) (LoadPeer *peer, const LoadFrame *answer);
+} LoadProtocol;
+
+struct _LoadPeer
+{
+  const LoadProtocol *protocol;
+  const LoadOptions  *options;
+  gsize               event_length;
+  char               *head;        /* what stands before each event, with figures at fixed places (0: none) */
+  gsize               head_length;
+  gsize               group_at;
+  gsize               index_at;
+};
+
+/* The protocol of that name that publishes and subscribes. NULL: there is none. */
+const LoadProtocol *load_find_protocol (const char *name);
+
+void     load_peer_init  (LoadPeer           *self,
+                          const LoadProtocol *protocol,
+                          const LoadOptions  *options,
+                          gsize               event_length);
+void     load_peer_clear (LoadPeer           *self);
+/* Opens a connection whose role, index, group and functions are set, and says the first words. */
+gboolean load_peer_open  (LoadPeer           *self,
+                          LoadConnection     *connection,
+                          LoadLoop           *loop,
+                          GError            **error);
+
+extern const LoadProtocol load_http;
+extern const LoadProtocol load_belfry;
+extern const LoadProtocol load_nchan;
+extern const LoadProtocol load_nats;
+extern const LoadProtocol load_jetstream;
+
 gboolean load_run_http    (const LoadOptions *options, LoadResult *result, GError **error);
 gboolean load_run_ws      (const LoadOptions *options, LoadResult *result, GError **error);
+gboolean load_run_jetstream (const LoadOptions *options, LoadResult *result, GError **error);
 gboolean load_run_fan_out (const LoadOptions *options, LoadResult *result, GError **error);
 
 G_END_DECLS

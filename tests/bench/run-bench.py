@@ -9,54 +9,23 @@ import http.client
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
-from urllib.parse import urlsplit
 
-# What must not stand in the way of a load that comes from one address.
-SETTINGS = {
-    'HOST': '127.0.0.1',
-    'PORT': '0',
-    'LOG_LEVEL': 'WARNING',
-    'MAX_SUBSCRIBERS': '20000',
-    'MAX_WS_CONNECTIONS_PER_IP': '20000',
-    'RATE_LIMIT_PUBLISH': 'unlimited',
-    'RATE_LIMIT_QUERY': 'unlimited',
-    'RATE_LIMIT_ADMIN': 'unlimited',
-}
+from servers import Belfryd
 
 
-class Daemon:
-    def __init__(self, program, folder):
-        environment = {'PATH': os.environ['PATH'], 'HOME': str(folder)}
-        environment.update(SETTINGS, DATABASE_PATH=str(folder / 'events.db'))
-        begin = time.monotonic()
-        self.process = subprocess.Popen([program], env=environment, cwd=folder, stdout=subprocess.PIPE, text=True)
-        watchdog = threading.Timer(60, self.process.kill)
-        watchdog.start()
-        line = self.process.stdout.readline()
-        watchdog.cancel()
-        self.start_seconds = time.monotonic() - begin
-        if not line.startswith('Listening on '):
-            raise SystemExit(f'belfryd did not start: {line!r}')
-        self.url = line.split()[-1]
-        self.pid = self.process.pid
-
+class Daemon(Belfryd):
     def rss_mib(self):
-        for line in Path(f'/proc/{self.pid}/status').read_text().splitlines():
-            if line.startswith('VmRSS:'):
-                return int(line.split()[1]) / 1024
-        return 0
+        return self.memory() / 1048576
 
     def get(self, path):
         """Seconds that the answer took, and the answer."""
-        address = urlsplit(self.url)
-        connection = http.client.HTTPConnection(address.hostname, address.port, timeout=60)
+        connection = http.client.HTTPConnection(*self.address, timeout=60)
         connection.connect()
         begin = time.monotonic()
         connection.request('GET', path)
@@ -68,15 +37,6 @@ class Daemon:
             raise SystemExit(f'GET {path}: {response.status} {body[:200]!r}')
         return seconds, json.loads(body)
 
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30)
-
-    def kill(self):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait(30)
-
 
 class Bench:
     def __init__(self, options, folder):
@@ -87,7 +47,7 @@ class Bench:
         self.daemon = None
 
     def start(self):
-        self.daemon = Daemon(self.options.belfryd, self.folder)
+        self.daemon = Daemon(self.folder, self.options.belfryd)
         return self.daemon
 
     def note(self, name, value, unit, goal=None, is_met=None):
