@@ -2,6 +2,7 @@
 # Copyright 2026 The Belfry authors
 """One real belfryd: started, asked, measured and ended by its process id."""
 
+import atexit
 import http.client
 import json
 import os
@@ -10,6 +11,7 @@ import re
 import signal
 import ssl
 import subprocess
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -42,8 +44,24 @@ TIMESTAMP = re.compile(r'^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$')
 # The leak checker stops the daemon's threads to look at their memory, and now and then falls over one that is just ending. That says
 # nothing about the daemon; when it happens often it is a failure, for then nobody looks for leaks.
 CHECKER_CRASH = 'LeakSanitizer has encountered a fatal error'
-checker_crashes = []
+CHECKER_CRASHES_ALLOWED = 5
 TROUBLE = re.compile(r'ERROR: (Address|Leak|Thread)Sanitizer|runtime error:|CRITICAL|SUMMARY: .*Sanitizer|core dumped', re.I)
+
+
+def share_checker_crashes():
+    """One list for all processes of a test run: a file, whose name those that are started later inherit."""
+    if 'BELFRY_CHECKER_CRASHES' not in os.environ:
+        handle, os.environ['BELFRY_CHECKER_CRASHES'] = tempfile.mkstemp(prefix='belfry-checker-crashes-')
+        os.close(handle)
+        atexit.register(os.unlink, os.environ['BELFRY_CHECKER_CRASHES'])
+
+
+def note_checker_crash(log_path):
+    """How many there are now."""
+    with open(os.environ['BELFRY_CHECKER_CRASHES'], 'a+') as crashes:
+        crashes.write(f'{log_path}\n')
+        crashes.seek(0)
+        return len(crashes.readlines())
 
 
 def wait_until(condition, timeout=10, what='the condition'):
@@ -169,8 +187,7 @@ class Daemon:
         trouble = TROUBLE.search(self.log())
         assert trouble is None, f'trouble on stderr: {self.log()[-12000:]}'
         if process.returncode == 66 and CHECKER_CRASH in self.log():
-            checker_crashes.append(self.log_path)
-            assert len(checker_crashes) <= 5, f'leaks cannot be looked for: {self.log()[-3000:]}'
+            assert note_checker_crash(self.log_path) <= CHECKER_CRASHES_ALLOWED, f'leaks cannot be looked for: {self.log()[-3000:]}'
             return
         assert self.may_fail or process.returncode == 0, f'exit status {process.returncode}: {self.log()[-3000:]}'
 

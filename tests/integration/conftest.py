@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Copyright 2026 The Belfry authors
-"""Fixtures of the black-box tests: the real belfryd of BELFRY_BUILD_DIR, on a free loopback port, in a fresh folder."""
+"""Fixtures of the black-box tests: the real belfryd of BELFRY_BUILD_DIR, on a free loopback port, in a fresh folder.
 
+Files may run beside each other, in several processes (pytest-xdist, `-n COUNT --dist loadfile`): each has daemons, ports, folders and
+buses of its own. Tests of one file keep their order, for they may share a daemon."""
+
+import socket
 import subprocess
 
 import pytest
 
 import belfry_daemon
 from belfry_daemon import Daemon
+
+LONGEST = ('test_browser', 'test_clocks', 'test_hostile', 'test_http_guards')  # begin first, so that nobody waits for them at the end
 
 
 def pytest_addoption(parser):
@@ -16,7 +22,8 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line('markers', 'long: takes its time; runs only with --long')
-    config.addinivalue_line('markers', 'measures: asserts memory or time of a plain build; left out of sanitizer builds')
+    config.addinivalue_line('markers', 'measures: asserts memory or time of a plain build; left out of sanitizer builds; wants no test beside it')
+    belfry_daemon.share_checker_crashes()
 
 
 def pytest_collection_modifyitems(config, items):
@@ -27,7 +34,7 @@ def pytest_collection_modifyitems(config, items):
         return not (item.get_closest_marker('measures') and belfry_daemon.SANITIZED)
 
     config.hook.pytest_deselected(items=[item for item in items if not fits(item)])
-    items[:] = [item for item in items if fits(item)]
+    items[:] = sorted((item for item in items if fits(item)), key=lambda item: item.path.stem not in LONGEST)
 
 
 @pytest.fixture
@@ -80,6 +87,15 @@ def shared_factory(tmp_path_factory):
 def daemon(shared_factory):
     """One daemon for all tests of a module that do not disturb each other."""
     return shared_factory()
+
+
+@pytest.fixture
+def port():
+    """A port for a daemon that comes back to it. Nobody else is given the port while it is bound here; who connects is refused."""
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(('127.0.0.1', 0))
+        yield holder.getsockname()[1]
 
 
 @pytest.fixture(scope='session')

@@ -7,7 +7,6 @@ import os
 import pty
 import re
 import signal
-import socket
 import subprocess
 
 import pytest
@@ -73,12 +72,6 @@ def tail():
         one.process.communicate(timeout=20)
 
 
-def closed_port():
-    with socket.socket() as listener:
-        listener.bind(('127.0.0.1', 0))
-        return listener.getsockname()[1]
-
-
 # Without a daemon
 
 def test_help_and_version_of_each_command():
@@ -122,8 +115,8 @@ def test_what_is_missing_is_named():
 
 
 @pytest.mark.parametrize('command', [['stats'], ['query'], ['types'], ['tail'], ['publish', '{}'], ['publish'], ['clear', '--yes']])
-def test_unreachable(command):
-    url = f'http://127.0.0.1:{closed_port()}'
+def test_unreachable(port, command):
+    url = f'http://127.0.0.1:{port}'
     ctl(*command, url=url, status=UNREACHABLE, input='{}\n')
     complaint = json.loads(ctl(*command, '--json', url=url, status=UNREACHABLE, input='{}\n'))
     assert complaint['status'] == UNREACHABLE and complaint['error']
@@ -402,16 +395,15 @@ def test_tail_tells_a_gap(belfryd):
     assert 'gap: 2 events' in ctl('tail', '--from', cursor, '--count', '1', url=daemon.url)
 
 
-def test_tail_comes_back_where_it_was(belfryd, tail):
-    daemon = belfryd()
+def test_tail_comes_back_where_it_was(belfryd, port, tail):
+    daemon = belfryd(port=port)
     following = tail(daemon, '--json')
     seen = [daemon.publish(event(0))]
     assert json.loads(following.line()) == seen[0]
 
     for _ in range(3):
-        folder, port = daemon.folder, daemon.port
         daemon.kill()
-        daemon = belfryd(folder=folder, port=port)
+        daemon = belfryd(folder=daemon.folder, port=port)
         # Published before the tail is back: it must be told all the same.
         seen += [daemon.publish(event(len(seen))) for _ in range(5)]
         assert [json.loads(following.line()) for _ in range(5)] == seen[-5:]

@@ -121,29 +121,29 @@ def test_event_source(belfryd, site, browse):
 
 
 @pytest.mark.parametrize('end', ['stop', 'kill'])
-def test_event_source_comes_back_after_a_restart(belfryd, site, browse, end):
+def test_event_source_comes_back_after_a_restart(belfryd, port, site, browse, end):
     """The daemon goes away, politely or not; the browser reconnects by itself and misses nothing, gets nothing twice."""
-    daemon = belfryd()
+    daemon = belfryd(port=port)
     browse(stream_of(daemon))
     next_report(site, 'open')
     made = daemon.publish_many(3)
     assert take_events(site, 3)[0] == made
     getattr(daemon, end)()
     assert next_report(site, 'error')['error'] == 0, 'the browser means to reconnect'
-    again = belfryd(folder=daemon.folder, port=daemon.port)
+    again = belfryd(folder=daemon.folder, port=port)
     missed = again.publish_many(3)
     assert take_events(site, 3)[0] == missed
     live = again.publish(event('live'))
     assert take_events(site, 1)[0] == [live]
 
 
-def test_event_source_comes_back_when_dropped_before_its_first_event(belfryd, site, browse):
-    daemon = belfryd()
+def test_event_source_comes_back_when_dropped_before_its_first_event(belfryd, port, site, browse):
+    daemon = belfryd(port=port)
     browse(stream_of(daemon))
     next_report(site, 'open')
     daemon.kill()
     next_report(site, 'error')
-    again = belfryd(folder=daemon.folder, port=daemon.port)
+    again = belfryd(folder=daemon.folder, port=port)
     made = again.publish_many(2)
     assert take_events(site, 2)[0] == made
 

@@ -48,8 +48,13 @@ def callers(daemon, number, words=b''):
 
 
 def is_served_promptly(daemon):
+    """On a busy machine one may be so slow that one is taken for one of those who say nothing: then one comes again."""
+    def is_served():
+        with contextlib.suppress(ConnectionResetError):
+            return daemon.get('/health').status == 200
+
     began = time.monotonic()
-    assert daemon.get('/health').status == 200
+    wait_until(is_served, timeout=5, what='being served')
     assert time.monotonic() - began < 5 * PATIENCE
 
 
@@ -166,8 +171,7 @@ def test_a_request_that_is_there_at_shutdown_is_answered(belfryd):
 @pytest.mark.timeout(120)
 def test_silent_callers_are_cheap_and_the_heap_goes_back(belfryd, many_files):
     number = min(4000, many_files // 2)
-    # As the unit has it: GLib's own allocator keeps about half
-    daemon = belfryd(G_SLICE='always-malloc')
+    daemon = belfryd()
     daemon.get('/health')
     before = daemon.rss()
     with callers(daemon, number) as sockets:

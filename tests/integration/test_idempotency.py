@@ -335,10 +335,10 @@ class Retrier(threading.Thread):
 
 
 @pytest.mark.timeout(600)
-def test_kill_under_load(belfryd, long_run):
+def test_kill_under_load(belfryd, port, long_run):
     """kill -9 again and again under clients that repeat what was not answered: each key gives one event."""
     chance = random.Random(4)
-    daemon = belfryd()
+    daemon = belfryd(port=port)
     place = [daemon]
     count = 2000 if long_run else 250
     workers = [Retrier(lambda: place[0], worker, count) for worker in range(4)]
@@ -348,7 +348,7 @@ def test_kill_under_load(belfryd, long_run):
         wait_until(lambda: sum(len(worker.answers) for worker in workers) >= enough or not any(worker.is_alive() for worker in workers),
                    timeout=60, what=f'{enough} answers')
         place[0].kill()
-        place[0] = belfryd(folder=daemon.folder, port=daemon.port)
+        place[0] = belfryd(folder=daemon.folder, port=port)
     for worker in workers:
         worker.join(120 * PATIENCE)
         assert worker.failure is None, worker.failure

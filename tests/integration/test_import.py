@@ -476,7 +476,7 @@ def test_new_ids_pass_over_imported_ones(belfryd, folder):
     assert 20 < skipped[0] < 200
     # The first of them comes next but three.
     connection.execute('INSERT INTO skipped VALUES (20001, 20002)')
-    connection.execute('UPDATE state SET next_position = 20003, merged = 20002')
+    connection.execute('UPDATE state SET next_position = 20003')
     connection.execute('INSERT INTO skipped VALUES (20006, 20006), (20008, 20009)')
     connection.commit()
     connection.close()

@@ -84,6 +84,25 @@ def test_answers_come_in_the_order_of_the_messages(daemon, publisher):
     assert [made['payload']['n'] for made in stored] == list(range(0, count, 3))
 
 
+def test_each_answer_is_that_of_its_message_when_too_much_waits(belfryd):
+    """What the log refuses at once is answered in its turn, not in that of a message before it."""
+    daemon = belfryd(MAX_WAITING_EVENTS='5')
+    number = 600
+    with daemon.publisher() as socket:
+        sender = threading.Thread(target=lambda: [socket.send(frame(json.dumps(event(payload={'n': at})))) for at in range(number)])
+        sender.start()
+        answers = [socket.receive_json() for _ in range(number)]
+        sender.join(30)
+    accepted = 0
+    for at, answer in enumerate(answers):
+        if answer['status'] == 'ok':
+            accepted += 1
+            assert daemon.get('/events/' + answer['event_id']).json()['payload'] == {'n': at}
+        else:
+            assert answer['message'] == 'Storage unavailable'
+    assert daemon.get('/stats').json()['total_events'] == accepted
+
+
 def test_twenty_thousand_in_flight(belfryd):
     """A client that only sends is not answered into the ground: everything is stored once it reads."""
     daemon = belfryd()

@@ -229,6 +229,15 @@ def test_cors_origins(belfryd, conf):
     assert allowed('https://b.example') == 'https://b.example' and allowed('https://a.example') is None
 
 
+def test_cors_origins_of_open_connections(belfryd, conf):
+    daemon = belfryd(arguments=conf(CORS_ORIGINS='*'))
+    connection = daemon.connection()
+    assert [daemon.post(event(), connection=connection).headers['Vary'] for _ in range(2)] == [None, None]
+    conf(CORS_ORIGINS='https://b.example')
+    reload(daemon)
+    assert daemon.post(event(), connection=connection).headers['Vary'] == 'Origin'
+
+
 def make_certificate(folder, name):
     paths = folder / f'{name}.pem', folder / f'{name}.key'
     subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1',
@@ -269,8 +278,8 @@ def test_tls_cannot_be_switched_on(belfryd, conf, certificate):
     assert daemon.get('/health').headers['Strict-Transport-Security'] is None
 
 
-def test_the_service_manager_is_told(belfryd, tmp_path):
-    path = tmp_path / 'notify'
+def test_the_service_manager_is_told(belfryd, tmp_path_factory):
+    path = tmp_path_factory.mktemp('notify') / 'socket'  # its name must be short
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(path))
         manager.settimeout(30)

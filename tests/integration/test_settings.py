@@ -207,14 +207,7 @@ def test_every_address_by_default(belfryd):
     assert daemon.publish()
 
 
-def free_port():
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        return free.getsockname()[1]
-
-
-def test_old_names_are_read_when_the_new_ones_are_unset(belfryd):
-    port = free_port()
+def test_old_names_are_read_when_the_new_ones_are_unset(belfryd, port):
     daemon = belfryd(HOST=None, PORT=None, HTTP_HOST='127.0.0.1', HTTP_PORT=port)
     assert daemon.url == f'http://127.0.0.1:{port}'
     other = belfryd(PORT=0, HTTP_PORT=port, HTTP_HOST='no such host')
@@ -232,8 +225,7 @@ def test_environment_beats_the_file(belfryd, tmp_path):
     assert daemon.post(event(payload={'a': 1, 'b': 2, 'c': 3, 'd': 4})).status == 422, 'the rest of the file holds'
 
 
-def test_options_beat_the_environment(belfryd, tmp_path):
-    port = free_port()
+def test_options_beat_the_environment(belfryd, port, tmp_path):
     daemon = belfryd(arguments=['--port', str(port), '--database', str(tmp_path / 'other.db')])
     assert daemon.port == port
     assert (tmp_path / 'other.db').exists() and not daemon.database.exists()

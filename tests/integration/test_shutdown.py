@@ -154,16 +154,15 @@ def test_what_was_answered_on_the_way_down_is_stored(belfryd):
         assert again.get('/events/' + one['id'], connection=connection).status == 200
 
 
-def test_no_new_connections_while_it_ends(belfryd):
-    daemon = belfryd()
+def test_no_new_connections_while_it_ends(belfryd, port):
+    daemon = belfryd(port=port)
     daemon.stop()
     with pytest.raises(OSError):
         daemon.connect(timeout=2)
 
 
-def test_the_port_is_free_at_once(belfryd):
-    daemon = belfryd()
-    port = daemon.port
+def test_the_port_is_free_at_once(belfryd, port):
+    daemon = belfryd(port=port)
     for _ in range(5):
         with daemon.subscribe({'session_id': 'nobody'}) as socket:
             daemon.publish()
