@@ -376,5 +376,6 @@ belfry_dbus_host_free (BelfryDBusHost *self)
   self->stopped = NULL;
   set_timer (self, 0, NULL);
   let_go_of_bus (self);
+  g_clear_object (&self->service);
   unref_host (self);
 }

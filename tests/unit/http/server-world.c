@@ -61,6 +61,17 @@ remove_folder (const char *path)
   g_rmdir (path);
 }
 
+/* An answer of the store or of a bus that is still on its way may hold the last reference. */
+static void
+wait_until_gone (gpointer object)
+{
+  gpointer weak = object;
+
+  g_object_add_weak_pointer (object, &weak);
+  g_object_unref (object);
+  server_world_wait (weak == NULL);
+}
+
 void
 server_world_tear_down (ServerWorld *world)
 {
@@ -68,9 +79,7 @@ server_world_tear_down (ServerWorld *world)
   g_clear_object (&world->pipeline);
   g_clear_object (&world->registry);
   belfry_sqlite_store_close (world->store);
-  while (g_main_context_iteration (NULL, FALSE))
-    ;
-  g_assert_finalize_object (world->store);
+  wait_until_gone (world->store);
   remove_folder (world->folder);
   g_clear_pointer (&world->folder, g_free);
 }
