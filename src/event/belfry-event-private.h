@@ -42,6 +42,9 @@ typedef struct
   gboolean    has_amount;
   double      amount;     /* payload's member of that name, when it is a number */
   const char *imported_id; /* given by another system, in place of the log's own; needs no escapes in JSON; or NULL */
+  const char *learner;    /* compact JSON text of an object: what else a collected event says; NULL: not collected */
+  gssize      learner_length;
+  gint64      sent_usec;  /* of a collected event: the time that its sender gave */
 } BelfryEventFields;
 
 /* Trusts its argument: for the validator and for rows of the store. One allocation. */
@@ -72,6 +75,10 @@ const char   *belfry_event_peek_json        (BelfryEvent *self, gsize *length);
 const guint8 *belfry_event_peek_frame       (BelfryEvent *self,
                                              gsize *length);  /* header and JSON */
 const char   *belfry_event_peek_payload     (BelfryEvent *self, gsize *length);
+/* What a collected event says beyond its fields, and when its sender says it happened; NULL when it was not collected. */
+const char   *belfry_event_peek_learner     (BelfryEvent *self, gsize *length, gint64 *sent_usec);
+/* The time that is shown: the sender's when there is one. */
+gint64        belfry_event_get_shown_usec   (BelfryEvent *self);
 const char   *belfry_event_peek_user_tier   (BelfryEvent *self);                 /* or NULL */
 gboolean      belfry_event_peek_amount      (BelfryEvent *self, double *amount);
 gsize         belfry_event_get_size         (BelfryEvent *self);                 /* bytes held, all told, without encodings */

@@ -29,6 +29,7 @@ struct _BelfryEvent
   guint32         session_id_length;
   guint32         user_id_length;
   guint32         payload_length;
+  guint32         learner_length;
   const char     *event_type;
   const char     *source;
   const char     *session_id; /* or NULL */
@@ -36,6 +37,8 @@ struct _BelfryEvent
   const char     *payload;
   const char     *user_tier;  /* or NULL */
   const char     *imported_id; /* or NULL */
+  const char     *learner;    /* or NULL */
+  gint64          sent_usec;  /* with learner: shown in place of accepted_usec */
   double          amount;
   gsize           own_size;   /* bytes of this allocation */
 

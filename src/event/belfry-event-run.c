@@ -86,7 +86,7 @@ append_json (guint8 *at, BelfryEvent *self)
   at = APPEND_PART (at, PART_PAYLOAD);
   at = append_bytes (at, self->payload, self->payload_length);
   at = APPEND_PART (at, PART_TIMESTAMP);
-  belfry_timestamp_write (self->accepted_usec, timestamp);
+  belfry_timestamp_write (G_LIKELY (self->learner == NULL) ? self->accepted_usec : self->sent_usec, timestamp);
   at = append_bytes (at, timestamp, BELFRY_TIMESTAMP_LENGTH);
   return APPEND_PART (at, PART_END);
 }
@@ -124,6 +124,8 @@ belfry_event_print_json (const BelfryEventFields *fields, const BelfryEventPlace
   event.payload = fields->payload;
   event.payload_length = (guint32) belfry_event_text_length (fields->payload, fields->payload_length);
   event.imported_id = fields->imported_id;
+  event.learner = fields->learner;
+  event.sent_usec = fields->sent_usec;
   event.accepted_usec = place->accepted_usec;
   memcpy (event.id, place->id, sizeof event.id);
 

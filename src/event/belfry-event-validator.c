@@ -6,6 +6,7 @@
 
 #include "belfry-event-private.h"
 #include "belfry-event-problems-private.h"
+#include "belfry-event-text-private.h"
 #include "belfry-event-type-registry-private.h"
 #include "belfry-json-scanner-private.h"
 
@@ -89,36 +90,6 @@ typedef struct
   char payload[PAYLOAD_ROOM];
 } Rooms;
 
-static gsize
-count_characters (const char *text, gsize length)
-{
-  gsize n = 0;
-
-  for (gsize i = 0; i < length; i++)
-    n += ((guchar) text[i] & 0xc0) != 0x80;
-  return n;
-}
-
-/* Decodes a string of at most @max characters; @room holds that many with escapes. FALSE when it
- * is longer. */
-static gboolean
-take_text (const BelfryJsonValue *value, gsize max, char *room, const char **text, gssize *length)
-{
-  gsize n_bytes = value->length - 2;
-
-  *text = value->text + 1;
-  if (G_UNLIKELY (value->has_escapes))
-    {
-      if (n_bytes > max * BELFRY_JSON_CHARACTER_MAX)
-        return FALSE;
-      n_bytes = belfry_json_decode (*text, n_bytes, room);
-      *text = room;
-    }
-  *length = (gssize) n_bytes;
-  return n_bytes <= max || ((value->has_wide || value->has_escapes)
-                            && count_characters (*text, n_bytes) <= max);
-}
-
 static gboolean
 check_string (const BelfryJsonValue *value, const char *field, BelfryEventProblems **problems)
 {
@@ -140,7 +111,7 @@ check_event_type (BelfryEventValidator   *self,
 {
   if (!check_string (value, "event_type", problems))
     return;
-  if (take_text (value, BELFRY_EVENT_TYPE_NAME_MAX, rooms->type, &fields->event_type,
+  if (belfry_event_take_text (value, BELFRY_EVENT_TYPE_NAME_MAX, rooms->type, &fields->event_type,
                  &fields->event_type_length))
     fields->event_type = belfry_event_type_registry_lookup (self->registry, fields->event_type,
                                                             (gsize) fields->event_type_length);
@@ -165,7 +136,7 @@ check_source (const BelfryJsonValue *value, BelfryEventFields *fields, Rooms *ro
 {
   if (!check_string (value, "source", problems))
     return;
-  if (!take_text (value, SOURCE_MAX, rooms->source, &fields->source, &fields->source_length))
+  if (!belfry_event_take_text (value, SOURCE_MAX, rooms->source, &fields->source, &fields->source_length))
     belfry_event_problems_add (problems, "source", "string_too_long",
                                "String should have at most %d characters", SOURCE_MAX);
   else if (fields->source_length == 0)
@@ -187,7 +158,7 @@ check_id (const BelfryJsonValue  *value,
   if (value->type == BELFRY_JSON_ABSENT || value->type == BELFRY_JSON_NULL
       || !check_string (value, field, problems))
     return;
-  if (!take_text (value, ID_MAX, room, text, length))
+  if (!belfry_event_take_text (value, ID_MAX, room, text, length))
     belfry_event_problems_add (problems, field, "string_too_long",
                                "String should have at most %d characters", ID_MAX);
   else if (value->has_escapes && memchr (*text, '\0', (gsize) *length) != NULL)
@@ -269,7 +240,7 @@ take_inner (const BelfryJsonValue *inner_values, BelfryEventFields *fields, Room
   const BelfryJsonValue *amount = &inner_values[INNER_AMOUNT];
 
   if (tier->type == BELFRY_JSON_STRING
-      && (!take_text (tier, ID_MAX, rooms->user_tier, &fields->user_tier, &fields->user_tier_length)
+      && (!belfry_event_take_text (tier, ID_MAX, rooms->user_tier, &fields->user_tier, &fields->user_tier_length)
           || (tier->has_escapes
               && memchr (fields->user_tier, '\0', (gsize) fields->user_tier_length) != NULL)))
     fields->user_tier = NULL;

@@ -45,9 +45,10 @@ belfry_event_new_trusted (const BelfryEventFields *fields)
   gsize payload_length = belfry_event_text_length (fields->payload, fields->payload_length);
   gsize tier_length = belfry_event_text_length (fields->user_tier, fields->user_tier_length);
   gsize id_length = belfry_event_text_length (fields->imported_id, -1);
-  /* Seven texts, each with a NUL. */
+  gsize learner_length = belfry_event_text_length (fields->learner, fields->learner_length);
+  /* Eight texts, each with a NUL. */
   gsize size = sizeof (BelfryEvent) + type_length + source_length + session_length + user_length
-               + payload_length + tier_length + id_length + 7;
+               + payload_length + tier_length + id_length + learner_length + 8;
   BelfryEvent *self = g_malloc (size);
   char *room = (char *) (self + 1);
 
@@ -72,6 +73,12 @@ belfry_event_new_trusted (const BelfryEventFields *fields)
     self->user_tier = lay_text (&room, fields->user_tier, tier_length);
   if (fields->imported_id != NULL)
     self->imported_id = lay_text (&room, fields->imported_id, id_length);
+  if (fields->learner != NULL)
+    {
+      self->learner = lay_text (&room, fields->learner, learner_length);
+      self->learner_length = (guint32) learner_length;
+      self->sent_usec = fields->sent_usec;
+    }
   self->has_amount = fields->has_amount ? 1 : 0;
   self->amount = fields->has_amount ? fields->amount : 0;
   return self;
@@ -275,8 +282,8 @@ belfry_event_get_timestamp_usec (BelfryEvent *self)
  * belfry_event_dup_timestamp:
  * @self: an event
  *
- * Gets the instant at which the log accepted the event as the event's JSON text shows it,
- * such as `2026-01-15T10:30:45.123456Z`.
+ * Gets the instant that the event's JSON text shows, such as `2026-01-15T10:30:45.123456Z`: when the log
+ * accepted the event, or, of a collected event, when its sender says that it happened.
  *
  * Returns: (transfer full) (nullable): the text, or %NULL before the log has accepted the event
  *
@@ -292,7 +299,7 @@ belfry_event_dup_timestamp (BelfryEvent *self)
   if (self->run == NULL)
     return NULL;
   text = g_malloc (BELFRY_TIMESTAMP_LENGTH + 1);
-  belfry_timestamp_write (self->accepted_usec, text);
+  belfry_timestamp_write (belfry_event_get_shown_usec (self), text);
   return text;
 }
 
@@ -359,6 +366,20 @@ belfry_event_peek_payload (BelfryEvent *self, gsize *length)
 {
   *length = self->payload_length;
   return self->payload;
+}
+
+const char *
+belfry_event_peek_learner (BelfryEvent *self, gsize *length, gint64 *sent_usec)
+{
+  *length = self->learner_length;
+  *sent_usec = self->sent_usec;
+  return self->learner;
+}
+
+gint64
+belfry_event_get_shown_usec (BelfryEvent *self)
+{
+  return self->learner != NULL ? self->sent_usec : self->accepted_usec;
 }
 
 const char *

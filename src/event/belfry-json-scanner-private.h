@@ -65,6 +65,11 @@ typedef struct
 gboolean belfry_json_scan (const char *text, gsize length, const BelfryJsonWanted *wanted,
                            BelfryJsonValue *root);
 
+/* The same for the value that a text begins with: gives what follows behind it and white space, or NULL. What is noted
+ * of an object holds for it alone, so that the values of a long text may be scanned one after the other. */
+const char *belfry_json_scan_first (const char *text, gsize length, const BelfryJsonWanted *wanted,
+                                    BelfryJsonValue *root);
+
 /* The most bytes of one character in a JSON string: two \uXXXX. */
 #define BELFRY_JSON_CHARACTER_MAX 12
 

@@ -538,9 +538,9 @@ scan_value (Scanner *self, const guint8 *at, BelfryJsonValue *value)
   return at;
 }
 
-gboolean
-belfry_json_scan (const char *text, gsize length, const BelfryJsonWanted *wanted,
-                  BelfryJsonValue *root)
+/* Behind the first value and the white space that follows it, or NULL. */
+static inline const guint8 *
+scan_first (const char *text, gsize length, const BelfryJsonWanted *wanted, BelfryJsonValue *root)
 {
   const guint8 *at = (const guint8 *) text;
   Scanner self;
@@ -563,11 +563,27 @@ belfry_json_scan (const char *text, gsize length, const BelfryJsonWanted *wanted
 
   at = scan_value (&self, skip_space (&self, at), root);
   if (at == NULL)
-    return FALSE;
+    return NULL;
   if (wanted == NULL)
     {
       root->has_space = self.has_space;
       root->may_repeat = self.may_repeat;
     }
-  return skip_space (&self, at) == self.end;
+  return skip_space (&self, at);
+}
+
+gboolean
+belfry_json_scan (const char *text, gsize length, const BelfryJsonWanted *wanted,
+                  BelfryJsonValue *root)
+{
+  const guint8 *end = scan_first (text, length, wanted, root);
+
+  return end != NULL && end == (const guint8 *) text + length;
+}
+
+const char *
+belfry_json_scan_first (const char *text, gsize length, const BelfryJsonWanted *wanted,
+                        BelfryJsonValue *root)
+{
+  return (const char *) scan_first (text, length, wanted, root);
 }
