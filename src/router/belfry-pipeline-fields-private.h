@@ -26,6 +26,8 @@ struct _BelfryPipeline
   guint64 unavailable;
   guint64 conflicts;
 
+  BelfryDoorTally doors[BELFRY_N_DOORS];
+
   BelfryRetention *retention;
 };
 

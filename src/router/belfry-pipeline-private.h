@@ -2,6 +2,7 @@
  * Copyright 2026 The Belfry authors */
 #pragma once
 
+#include "belfry-dead-letter-private.h"
 #include "belfry-pipeline.h"
 #include "belfry-receipt-private.h"
 #include "belfry-retention-private.h"
@@ -33,6 +34,32 @@ typedef void (*BelfryPublishOnceFunc) (GPtrArray *events, BelfryReceipt *receipt
                                        gpointer user_data);
 gboolean belfry_pipeline_publish_once (BelfryPipeline *self, GPtrArray *events, BelfryReceipt *receipt,
                                        BelfryPublishOnceFunc func, gpointer user_data);
+
+/* The same for all that one transaction is to do: events, letters of such as were refused, a receipt or a replay that
+ * makes it happen once. FALSE when a receipt with the same key is on its way just now: then func is not called. */
+typedef void (*BelfryDeliverFunc) (const BelfryConsignment *delivery, const GError *error, gpointer user_data);
+gboolean belfry_pipeline_deliver (BelfryPipeline *self, const BelfryConsignment *delivery, BelfryDeliverFunc func,
+                                  gpointer user_data);
+
+/* What came through which door. Counted by the doors; the pipeline only keeps it. */
+typedef enum
+{
+  BELFRY_DOOR_HTTP,
+  BELFRY_DOOR_WEBSOCKET,
+  BELFRY_DOOR_COLLECT,  /* these two are counted by the collector */
+  BELFRY_DOOR_GRPC,
+  BELFRY_DOOR_DBUS,
+  BELFRY_DOOR_KAFKA,
+  BELFRY_N_DOORS,
+} BelfryDoor;
+
+typedef struct
+{
+  guint64 accepted;  /* events that are durable */
+  guint64 rejected;  /* such as broke a rule */
+} BelfryDoorTally;
+
+BelfryDoorTally *belfry_pipeline_get_door (BelfryPipeline *self, BelfryDoor door);
 
 /* For tests: what looks after retention-usec. */
 BelfryRetention *belfry_pipeline_peek_retention (BelfryPipeline *self);

@@ -110,6 +110,13 @@ append_cb (GObject      *object,
     }
 }
 
+BelfryDoorTally *
+belfry_pipeline_get_door (BelfryPipeline *self,
+                          BelfryDoor      door)
+{
+  return &self->doors[door];
+}
+
 void
 belfry_pipeline_flush (BelfryPipeline *self)
 {

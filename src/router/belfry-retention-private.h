@@ -22,6 +22,10 @@ gboolean         belfry_retention_set_usec  (BelfryRetention *self, gint64 usec)
 /* Tests bring their own clock. */
 void belfry_retention_set_clock (BelfryRetention *self, BelfryRetentionClockFunc clock,
                                  gpointer user_data);
+/* What was accepted then or later stays, whatever its age; G_MAXINT64 holds nothing. */
+typedef gint64 (*BelfryRetentionHoldFunc) (gpointer user_data);
+void belfry_retention_set_hold  (BelfryRetention *self, BelfryRetentionHoldFunc hold,
+                                 gpointer user_data);
 /* What happens once a minute. */
 void             belfry_retention_run       (BelfryRetention *self);
 

@@ -19,6 +19,8 @@ struct _BelfryRetention
 
   BelfryRetentionClockFunc clock;
   gpointer                 clock_data;
+  BelfryRetentionHoldFunc  hold;        /* or NULL */
+  gpointer                 hold_data;
 };
 
 static void
@@ -145,14 +147,27 @@ belfry_retention_set_clock (BelfryRetention          *self,
 }
 
 void
+belfry_retention_set_hold (BelfryRetention         *self,
+                           BelfryRetentionHoldFunc  hold,
+                           gpointer                 user_data)
+{
+  self->hold = hold;
+  self->hold_data = user_data;
+}
+
+void
 belfry_retention_run (BelfryRetention *self)
 {
-  gint64 now = self->clock (self->clock_data);
+  gint64 before = self->clock (self->clock_data) - self->usec;
 
-  if (self->is_running || self->usec == 0 || now <= self->usec)
+  if (self->is_running || self->usec == 0)
+    return;
+  if (self->hold != NULL)
+    before = MIN (before, self->hold (self->hold_data));
+  if (before <= 0)
     return;
 
   self->is_running = TRUE;
-  belfry_event_store_delete_async (self->store, now - self->usec, self->cancellable, delete_cb,
+  belfry_event_store_delete_async (self->store, before, self->cancellable, delete_cb,
                                    g_rc_box_acquire (self));
 }

@@ -25,6 +25,7 @@ typedef enum
   BELFRY_SQLITE_DELETE_EVENTS,
   BELFRY_SQLITE_DELETE_CHUNKS,
   BELFRY_SQLITE_DELETE_IMPORTED,
+  BELFRY_SQLITE_KEEP_CURSOR,
   BELFRY_SQLITE_N_STATEMENTS,
 } BelfrySqliteStatement;
 
@@ -36,6 +37,8 @@ typedef enum
   BELFRY_SQLITE_CHORE_RECLAIM   = 1 << 2,
   BELFRY_SQLITE_CHORE_OLD_TABLE = 1 << 3,
   BELFRY_SQLITE_CHORE_RECEIPTS  = 1 << 4,
+  BELFRY_SQLITE_CHORE_LETTERS   = 1 << 5,
+  BELFRY_SQLITE_CHORE_CURSORS   = 1 << 6,
 } BelfrySqliteChore;
 
 typedef struct
@@ -67,6 +70,7 @@ typedef struct
   GHashTable        *types;    /* name → BelfrySqliteType */
   GPtrArray         *touched;  /* BelfrySqliteType that the open transaction counts */
   BelfrySqliteReceipts *receipts;
+  BelfrySqliteDeadLetters *letters;
   BelfrySqliteSealer *sealer;
   guint              seal_chunks;      /* how many the open transaction may insert */
   gint64             seal_usec;        /* and for how long */
@@ -75,6 +79,7 @@ typedef struct
   guint              set_aside;        /* BelfrySqliteChore: those that came upon damage */
   guint64            announced;        /* everything below is known to the home context */
   guint64            barrier;          /* from the next position to here nothing is skipped; 0: not known */
+  gboolean           has_bound_learner; /* by the last insertion of an event */
   guint              n_wal_pages;      /* length of the write-ahead log */
   gboolean           was_open;
 } BelfrySqliteAppender;
@@ -100,6 +105,16 @@ gboolean              belfry_sqlite_appender_admit  (BelfrySqliteAppender  *self
                                                      GPtrArray             *events,
                                                      guint                  n_before,
                                                      gint64                 now_usec,
+                                                     GError               **error);
+gboolean              belfry_sqlite_appender_admit_replay (BelfrySqliteAppender *self,
+                                                     BelfryReplay          *replay,
+                                                     GPtrArray             *events,
+                                                     guint                  n_before,
+                                                     gint64                 now_usec,
+                                                     GError               **error);
+gboolean              belfry_sqlite_appender_trim_letters (BelfrySqliteAppender *self,
+                                                     gint64                 now_usec,
+                                                     guint                  max_rows,
                                                      GError               **error);
 gboolean              belfry_sqlite_appender_trim_receipts (BelfrySqliteAppender *self,
                                                      gint64                 now_usec,

@@ -94,6 +94,8 @@ make_event (sqlite3_stmt     *row,
   fields.has_amount = sqlite3_column_type (row, 6) != SQLITE_NULL;
   fields.amount = sqlite3_column_double (row, 6);
   fields.payload = get_text (row, 7, &fields.payload_length);
+  fields.sent_usec = sqlite3_column_int64 (row, 8);
+  fields.learner = get_text (row, 9, &fields.learner_length);
 
   return belfry_event_new_trusted (&fields);
 }
@@ -338,6 +340,10 @@ describe_chore (BelfrySqliteChore chore)
       return "Tables of an older version are not removed";
     case BELFRY_SQLITE_CHORE_RECEIPTS:
       return "Old receipts are not removed";
+    case BELFRY_SQLITE_CHORE_LETTERS:
+      return "Old dead letters are not removed";
+    case BELFRY_SQLITE_CHORE_CURSORS:
+      return "Where forwarders stand is kept with the next events only";
     default:
       g_assert_not_reached ();
     }
@@ -360,6 +366,18 @@ belfry_sqlite_appender_set_aside (BelfrySqliteAppender *self,
   self->set_aside |= chore;
 
   return TRUE;
+}
+
+/* The same for letters. */
+gboolean
+belfry_sqlite_appender_trim_letters (BelfrySqliteAppender  *self,
+                                     gint64                 now_usec,
+                                     guint                  max_rows,
+                                     GError               **error)
+{
+  return belfry_sqlite_appender_begin (self, error) &&
+         belfry_sqlite_dead_letters_trim (self->letters, now_usec, max_rows, error) &&
+         belfry_sqlite_appender_commit (self, &self->state, error);
 }
 
 /* Removes some of the receipts that need not be kept any more, in a transaction of its own. */

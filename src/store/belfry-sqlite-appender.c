@@ -4,7 +4,7 @@
 #include "belfry-sqlite-appender-private.h"
 
 static const char *const sources[BELFRY_SQLITE_N_STATEMENTS] = {
-  [BELFRY_SQLITE_INSERT_EVENT] = "INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+  [BELFRY_SQLITE_INSERT_EVENT] = "INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
   [BELFRY_SQLITE_INSERT_TYPE] = "INSERT INTO event_type (name, count, last_seen) VALUES (?1, 0, 0)",
   [BELFRY_SQLITE_UPDATE_TYPE] = "UPDATE event_type SET count = ?2, last_seen = ?3 WHERE id = ?1",
   [BELFRY_SQLITE_UPDATE_STATE] = "UPDATE state SET next_position = ?1, floor = ?2, merged = ?3, last_usec = ?4",
@@ -12,7 +12,7 @@ static const char *const sources[BELFRY_SQLITE_N_STATEMENTS] = {
   [BELFRY_SQLITE_BEGIN] = "BEGIN IMMEDIATE",
   [BELFRY_SQLITE_COMMIT] = "COMMIT",
   [BELFRY_SQLITE_SELECT_RUN] =
-    ("SELECT accepted, name, source, session_id, user_id, user_tier, amount, payload"
+    ("SELECT accepted, name, source, session_id, user_id, user_tier, amount, payload, sent, learner"
      " FROM event JOIN event_type ON event_type.id = type WHERE position = ?1"),
   [BELFRY_SQLITE_SELECT_BOUND] =
     "SELECT position FROM event WHERE position < ?1 ORDER BY position LIMIT 1 OFFSET ?2",
@@ -22,6 +22,7 @@ static const char *const sources[BELFRY_SQLITE_N_STATEMENTS] = {
   [BELFRY_SQLITE_DELETE_CHUNKS] =
     "DELETE FROM chunk WHERE id IN (SELECT id FROM chunk WHERE id < ?1 ORDER BY id LIMIT ?2)",
   [BELFRY_SQLITE_DELETE_IMPORTED] = "DELETE FROM imported WHERE position < ?1",
+  [BELFRY_SQLITE_KEEP_CURSOR] = BELFRY_SQLITE_KEEP_CURSOR_SQL,
 };
 
 static void
@@ -58,6 +59,7 @@ belfry_sqlite_appender_new (BelfrySqliteLog *log)
   self->types = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, belfry_sqlite_type_free);
   self->touched = g_ptr_array_new ();
   self->receipts = belfry_sqlite_receipts_new (log->receipt_window_usec, log->receipt_max_bytes);
+  self->letters = belfry_sqlite_dead_letters_new (&log->letter_bounds);
   self->sealer = belfry_sqlite_sealer_new (log);
 
   return self;
@@ -68,6 +70,7 @@ belfry_sqlite_appender_free (BelfrySqliteAppender *self)
 {
   belfry_sqlite_appender_close (self);
   belfry_sqlite_sealer_free (self->sealer);
+  belfry_sqlite_dead_letters_free (self->letters);
   belfry_sqlite_receipts_free (self->receipts);
   g_ptr_array_unref (self->touched);
   g_hash_table_unref (self->types);
@@ -80,6 +83,7 @@ belfry_sqlite_appender_close (BelfrySqliteAppender *self)
   for (guint i = 0; i < BELFRY_SQLITE_N_STATEMENTS; i++)
     g_clear_pointer (&self->statements[i], sqlite3_finalize);
   belfry_sqlite_receipts_disconnect (self->receipts);
+  belfry_sqlite_dead_letters_disconnect (self->letters);
   belfry_sqlite_sealer_disconnect (self->sealer);
   belfry_sqlite_sealer_cancel (self->sealer);
   g_clear_pointer (&self->db, sqlite3_close);
@@ -252,6 +256,7 @@ load (BelfrySqliteAppender  *self,
       self->announced = self->state.next_position;
       if (!load_page_size (self, error) ||
           !load_last_imported (self, error) ||
+          !belfry_sqlite_cursors_load (self->log->cursors, self->db, error) ||
           !belfry_sqlite_schema_load_skipped (self->db, self->log->skipped, error))
         return FALSE;
     }
@@ -270,7 +275,8 @@ prepare (BelfrySqliteAppender  *self,
         return FALSE;
     }
 
-  return belfry_sqlite_receipts_connect (self->receipts, self->db, error);
+  return belfry_sqlite_receipts_connect (self->receipts, self->db, error) &&
+         belfry_sqlite_dead_letters_connect (self->letters, self->db, error);
 }
 
 static int
@@ -333,6 +339,7 @@ belfry_sqlite_appender_give_up (BelfrySqliteAppender *self)
   belfry_sqlite_tail_take_back (self->log->tail, self->state.next_position);
   belfry_sqlite_sealer_take_back (self->sealer);
   belfry_sqlite_receipts_give_up (self->receipts);
+  belfry_sqlite_dead_letters_give_up (self->letters);
 
   /* After some failures SQLite has rolled back by itself. */
   if (!sqlite3_get_autocommit (self->db))
@@ -377,6 +384,8 @@ belfry_sqlite_appender_commit (BelfrySqliteAppender     *self,
     }
 
   if (!write_state (self, &state, error) ||
+      !belfry_sqlite_dead_letters_write (self->letters, error) ||
+      !belfry_sqlite_cursors_write (self->log->cursors, self->statements[BELFRY_SQLITE_KEEP_CURSOR], error) ||
       !belfry_sqlite_run (self->statements[BELFRY_SQLITE_COMMIT], error))
     return FALSE;
 
@@ -384,6 +393,8 @@ belfry_sqlite_appender_commit (BelfrySqliteAppender     *self,
   if (self->seal_chunks > 0)
     belfry_sqlite_sealer_settle (self->sealer);
   belfry_sqlite_receipts_settle (self->receipts);
+  belfry_sqlite_dead_letters_settle (self->letters);
+  belfry_sqlite_cursors_settle (self->log->cursors);
   if (state.merged != self->state.merged)
     belfry_sqlite_tail_trim (self->log->tail, state.merged);
   self->state = state;
@@ -413,6 +424,29 @@ ensure_type (BelfrySqliteAppender  *self,
     g_ptr_array_add (self->touched, type);
 
   return type;
+}
+
+/* Most events have none of it, and what was bound stays bound. */
+static void
+bind_learner (BelfrySqliteAppender *self,
+              sqlite3_stmt         *stmt,
+              BelfryEvent          *event)
+{
+  gint64 sent_usec;
+  gsize length;
+  const char *learner = belfry_event_peek_learner (event, &length, &sent_usec);
+
+  if (learner != NULL)
+    {
+      sqlite3_bind_int64 (stmt, 10, sent_usec);
+      belfry_sqlite_bind_text (stmt, 11, learner, (gssize) length);
+    }
+  else if (self->has_bound_learner)
+    {
+      sqlite3_bind_null (stmt, 10);
+      sqlite3_bind_null (stmt, 11);
+    }
+  self->has_bound_learner = learner != NULL;
 }
 
 static gboolean
@@ -451,6 +485,8 @@ insert_event (BelfrySqliteAppender   *self,
   else
     sqlite3_bind_null (stmt, 8);
   belfry_sqlite_bind_text (stmt, 9, payload, (gssize) length);
+
+  bind_learner (self, stmt, event);
 
   entry->position = place->position;
   entry->keys[BELFRY_SQLITE_COLUMN_SESSION] = belfry_sqlite_blocks_hash (blocks, session_id);
@@ -605,6 +641,30 @@ belfry_sqlite_appender_admit (BelfrySqliteAppender  *self,
   fill_places (self, n_before, accepted_usec, places, events->len);
 
   return belfry_sqlite_receipts_add (self->receipts, receipt, events, places, error);
+}
+
+/* Likewise for the event that a letter becomes: when it has not become one yet, the event is to be appended, and the
+ * letter says so. The replay's outcome tells; without an event it only looks. */
+gboolean
+belfry_sqlite_appender_admit_replay (BelfrySqliteAppender  *self,
+                                     BelfryReplay          *replay,
+                                     GPtrArray             *events,
+                                     guint                  n_before,
+                                     gint64                 now_usec,
+                                     GError               **error)
+{
+  BelfryEventPlace place;
+
+  if (!belfry_sqlite_dead_letters_look_up (self->letters, replay, error))
+    return FALSE;
+  if (replay->outcome != BELFRY_REPLAY_OPEN || events->len == 0)
+    return TRUE;
+
+  if (!check_room (self, n_before, 1, error))
+    return FALSE;
+  fill_places (self, n_before, MAX (self->state.last_usec, now_usec), &place, 1);
+
+  return belfry_sqlite_dead_letters_mark (self->letters, replay, &place, error);
 }
 
 /* Appends a run in the open transaction and commits it. On failure the log, and what is known of it, is as before. */

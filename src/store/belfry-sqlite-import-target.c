@@ -90,7 +90,7 @@ begin (BelfrySqliteImportTarget  *self,
   for (guint i = 0; i < BELFRY_SQLITE_N_COLUMNS; i++)
     self->keys[i] = g_new0 (guint32, belfry_sqlite_blocks_get_size (&self->blocks));
   self->origin = state.origin;
-  self->insert_event = belfry_sqlite_prepare (self->db, "INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+  self->insert_event = belfry_sqlite_prepare (self->db, "INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, NULL, NULL)",
                                               error);
   if (self->insert_event != NULL)
     self->insert_id = belfry_sqlite_prepare (self->db, "INSERT INTO imported VALUES (?1, ?2)", error);

@@ -6,6 +6,8 @@
 
 #include "belfry-event-id-private.h"
 #include "belfry-sqlite-connection-private.h"
+#include "belfry-sqlite-dead-letters-private.h"
+#include "belfry-sqlite-cursors-private.h"
 #include "belfry-sqlite-tail-private.h"
 
 G_BEGIN_DECLS
@@ -65,6 +67,7 @@ typedef struct
   BelfrySqliteTuning  tuning;
   gint64              receipt_window_usec;
   guint64             receipt_max_bytes;
+  BelfrySqliteDeadLetterBounds letter_bounds;
   guint64             log_id;
   guint8              origin;
   guint               page_size;  /* bytes */
@@ -74,6 +77,7 @@ typedef struct
   GArray             *skipped;  /* BelfrySqliteRange in order */
   guint64             last_imported;  /* the last position with an imported id; 0: none */
   BelfrySqliteTail   *tail;
+  BelfrySqliteCursors *cursors;  /* locks itself too */
 } BelfrySqliteLog;
 
 BelfrySqliteLog *belfry_sqlite_log_new           (const char            *path);

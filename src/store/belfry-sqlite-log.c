@@ -19,6 +19,7 @@ belfry_sqlite_log_new (const char *path)
   };
   self->skipped = g_array_new (FALSE, FALSE, sizeof (BelfrySqliteRange));
   self->tail = belfry_sqlite_tail_new ();
+  self->cursors = belfry_sqlite_cursors_new ();
 
   return self;
 }
@@ -26,6 +27,7 @@ belfry_sqlite_log_new (const char *path)
 void
 belfry_sqlite_log_free (BelfrySqliteLog *self)
 {
+  belfry_sqlite_cursors_free (self->cursors);
   belfry_sqlite_tail_free (self->tail);
   g_array_unref (self->skipped);
   g_free (self->path);

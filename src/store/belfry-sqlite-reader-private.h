@@ -18,6 +18,7 @@ typedef enum
   BELFRY_SQLITE_READ_LOOKUP,  /* gives a BelfryEvent */
   BELFRY_SQLITE_READ_TIME,    /* gives a BelfrySqliteCut without counts */
   BELFRY_SQLITE_READ_CUT,     /* gives a BelfrySqliteCut */
+  BELFRY_SQLITE_READ_LETTERS, /* gives a GPtrArray of BelfryDeadLetter */
 } BelfrySqliteReadKind;
 
 /* A place in the log found by time, and what lies between the floor and it. */
@@ -35,7 +36,12 @@ typedef struct
   gint64                usec;     /* query, list: strictly after; time, cut: at or after */
   guint64               after;    /* page */
   guint64               through;  /* page */
-  char                 *id;       /* lookup */
+  char                 *id;       /* lookup; letters: the reason, or NULL */
+  guint64               low;      /* letters, like the next four: the first number */
+  guint64               high;
+  gboolean              newest_first;
+  guint                 limit;
+  gsize                 max_bytes;
   BelfrySqliteCut      *cut;      /* cut, once the place is found */
   guint64               counted;  /* cut: counted up to here */
   gboolean              is_begun;

@@ -265,6 +265,25 @@ step_cut (BelfrySqliteRead  *read,
 }
 
 static gboolean
+list_letters (BelfrySqliteRead  *read,
+              BelfrySqliteView  *view,
+              GError           **error)
+{
+  GPtrArray *letters = NULL;
+
+  if (belfry_sqlite_view_begin (view, error))
+    letters = belfry_sqlite_dead_letters_list (view->db, read->low, read->high, read->newest_first, read->id,
+                                               read->limit, read->max_bytes, error);
+  belfry_sqlite_view_end (view);
+  if (letters == NULL)
+    return FALSE;
+
+  set_result (read, letters, (GDestroyNotify) g_ptr_array_unref);
+
+  return TRUE;
+}
+
+static gboolean
 step (BelfrySqliteRead  *read,
       BelfrySqliteView  *view,
       gboolean          *is_done,
@@ -283,6 +302,9 @@ step (BelfrySqliteRead  *read,
     case BELFRY_SQLITE_READ_TIME:
     case BELFRY_SQLITE_READ_CUT:
       return step_cut (read, view, is_done, error);
+    case BELFRY_SQLITE_READ_LETTERS:
+      *is_done = TRUE;
+      return list_letters (read, view, error);
     default:
       g_assert_not_reached ();
     }

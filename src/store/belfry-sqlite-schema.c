@@ -28,8 +28,22 @@
   " unindexed INTEGER NOT NULL);" \
   "CREATE TABLE chunk (id INTEGER PRIMARY KEY, data BLOB NOT NULL);"
 
-/* The payload comes last in its row: a look at the other members never touches its overflow pages. There is no index
- * over time, because times of acceptance never run backwards along the positions. Chunks of blocks above state.merged
+/* Letters that are dead, and what is kept of them all. */
+#define DEAD_LETTER_SCHEMA \
+  "CREATE TABLE dead_letter (number INTEGER PRIMARY KEY, received INTEGER NOT NULL, door TEXT NOT NULL," \
+  " reason TEXT NOT NULL, field TEXT NOT NULL, message TEXT NOT NULL, size INTEGER NOT NULL, event_id TEXT," \
+  " replayed INTEGER, content_type TEXT NOT NULL, body BLOB NOT NULL);" \
+  "CREATE INDEX dead_letter_reason ON dead_letter (reason);" \
+  "CREATE TABLE dead_letters (id INTEGER PRIMARY KEY CHECK (id = 1), next_number INTEGER NOT NULL," \
+  " count INTEGER NOT NULL, size INTEGER NOT NULL);" \
+  "INSERT INTO dead_letters VALUES (1, 1, 0, 0);"
+
+/* What only collected events have. Version 1 of the format lacks these columns. */
+#define LEARNER_COLUMNS_SQL \
+  "ALTER TABLE event ADD COLUMN sent INTEGER; ALTER TABLE event ADD COLUMN learner TEXT;"
+
+/* The payload comes last of what every row has: a look at the other members never touches its overflow pages, nor does
+ * one at what is NULL behind it. There is no index over time, because times of acceptance never run backwards along the positions. Chunks of blocks above state.merged
  * and below indexing.unindexed may be there or not and count for nothing. What is skipped may lie ahead of the next
  * position. */
 static const char schema[] =
@@ -39,8 +53,11 @@ static const char schema[] =
   "CREATE TABLE event_type (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, count INTEGER NOT NULL,"
   " last_seen INTEGER NOT NULL);"
   "CREATE TABLE event (position INTEGER PRIMARY KEY, accepted INTEGER NOT NULL, type INTEGER NOT NULL,"
-  " source TEXT NOT NULL, session_id TEXT, user_id TEXT, user_tier TEXT, amount REAL, payload TEXT NOT NULL);"
+  " source TEXT NOT NULL, session_id TEXT, user_id TEXT, user_tier TEXT, amount REAL, payload TEXT NOT NULL,"
+  " sent INTEGER, learner TEXT);"
   INDEX_SCHEMA
+  DEAD_LETTER_SCHEMA
+  BELFRY_SQLITE_CURSOR_SCHEMA
   "CREATE TABLE skipped (first INTEGER PRIMARY KEY, last INTEGER NOT NULL);"
   "CREATE TABLE receipt (position INTEGER PRIMARY KEY, events INTEGER NOT NULL, accepted INTEGER NOT NULL,"
   " bytes_before INTEGER NOT NULL, key BLOB NOT NULL UNIQUE, fingerprint BLOB NOT NULL, status INTEGER NOT NULL,"
@@ -370,7 +387,7 @@ upgrade_index (sqlite3                  *db,
   sql = g_strdup_printf ("UPDATE state SET merged = %" G_GUINT64_FORMAT "; PRAGMA user_version = %d; COMMIT",
                          merged, BELFRY_SQLITE_USER_VERSION);
 
-  return belfry_sqlite_execute (db, INDEX_SCHEMA, error) &&
+  return belfry_sqlite_execute (db, INDEX_SCHEMA DEAD_LETTER_SCHEMA LEARNER_COLUMNS_SQL BELFRY_SQLITE_CURSOR_SCHEMA, error) &&
          insert_indexing (db, merged >= state->floor ? merged + 1 : 0, error) &&
          belfry_sqlite_execute (db, sql, error);
 }

@@ -13,12 +13,12 @@
 /* What the text of a listing begins with: most are longer, but none is much shorter. */
 #define LISTING_BYTES 8192
 
-static GTask *
-begin_task (BelfrySqliteStore   *self,
-            gpointer             tag,
-            GCancellable        *cancellable,
-            GAsyncReadyCallback  callback,
-            gpointer             user_data)
+GTask *
+belfry_sqlite_store_begin_task (BelfrySqliteStore   *self,
+                                gpointer             tag,
+                                GCancellable        *cancellable,
+                                GAsyncReadyCallback  callback,
+                                gpointer             user_data)
 {
   GTask *task = g_task_new (self, cancellable, callback, user_data);
 
@@ -69,16 +69,19 @@ weigh (GPtrArray *events)
   return MAX (events->len, 1);
 }
 
-static void
-push_append (BelfrySqliteStore *self,
-             GTask             *task,
-             GPtrArray         *events,
-             BelfryReceipt     *receipt)
+void
+belfry_sqlite_store_push_append (BelfrySqliteStore    *self,
+                                 GTask                *task,
+                                 const BelfryConsignment *delivery)
 {
+  GPtrArray *events = delivery->events;
   BelfrySqliteJob *job;
   gsize bytes = measure (events);
 
-  if (self->waiting_events + weigh (events) > self->max_waiting_events ||
+  for (guint i = 0; delivery->letters != NULL && i < delivery->letters->len; i++)
+    bytes += ((const BelfryDeadLetter *) g_ptr_array_index (delivery->letters, i))->size;
+  if ((self->refuses_appends && events->len > 0) ||
+      self->waiting_events + weigh (events) > self->max_waiting_events ||
       self->waiting_bytes + bytes > self->max_waiting_bytes)
     {
       self->appends_failed++;
@@ -92,7 +95,9 @@ push_append (BelfrySqliteStore *self,
   job->kind = BELFRY_SQLITE_JOB_APPEND;
   job->task = task;
   job->events = g_ptr_array_ref (events);
-  job->receipt = receipt != NULL ? belfry_receipt_ref (receipt) : NULL;
+  job->letters = delivery->letters != NULL ? g_ptr_array_ref (delivery->letters) : NULL;
+  job->receipt = delivery->receipt != NULL ? belfry_receipt_ref (delivery->receipt) : NULL;
+  job->replay = delivery->replay != NULL ? belfry_replay_ref (delivery->replay) : NULL;
   job->bytes = bytes;
   belfry_sqlite_writer_push (self->writer, job);
 }
@@ -105,7 +110,8 @@ belfry_sqlite_store_append_async (BelfryEventStore    *store,
                                   gpointer             user_data)
 {
   BelfrySqliteStore *self = BELFRY_SQLITE_STORE (store);
-  g_autoptr(GTask) task = begin_task (self, belfry_event_store_append_async, cancellable, callback, user_data);
+  g_autoptr(GTask) task = belfry_sqlite_store_begin_task (self, belfry_event_store_append_async, cancellable, callback, user_data);
+  const BelfryConsignment delivery = { .events = events };
 
   if (task == NULL || g_task_return_error_if_cancelled (task))
     return;
@@ -113,7 +119,7 @@ belfry_sqlite_store_append_async (BelfryEventStore    *store,
   if (events->len == 0)
     g_task_return_boolean (task, TRUE);
   else
-    push_append (self, g_steal_pointer (&task), events, NULL);
+    belfry_sqlite_store_push_append (self, g_steal_pointer (&task), &delivery);
 }
 
 static void
@@ -125,10 +131,11 @@ belfry_sqlite_store_append_with_receipt_async (BelfryReceiptKeeper *keeper,
                                                gpointer             user_data)
 {
   BelfrySqliteStore *self = BELFRY_SQLITE_STORE (keeper);
-  g_autoptr(GTask) task = begin_task (self, belfry_receipt_keeper_append_async, cancellable, callback, user_data);
+  g_autoptr(GTask) task = belfry_sqlite_store_begin_task (self, belfry_receipt_keeper_append_async, cancellable, callback, user_data);
+  const BelfryConsignment delivery = { .events = events, .receipt = receipt };
 
   if (task != NULL && !g_task_return_error_if_cancelled (task))
-    push_append (self, g_steal_pointer (&task), events, receipt);
+    belfry_sqlite_store_push_append (self, g_steal_pointer (&task), &delivery);
 }
 
 static gboolean
@@ -139,10 +146,10 @@ belfry_sqlite_store_append_finish (BelfryEventStore  *store,
   return g_task_propagate_boolean (G_TASK (result), error);
 }
 
-static void
-push_read (BelfrySqliteStore *self,
-           GTask             *task,
-           BelfrySqliteRead  *read)
+void
+belfry_sqlite_store_push_read (BelfrySqliteStore *self,
+                               GTask             *task,
+                               BelfrySqliteRead  *read)
 {
   g_task_set_task_data (task, read, (GDestroyNotify) belfry_sqlite_read_free);
   if (belfry_sqlite_readers_get_n_waiting (self->readers) < self->max_waiting_reads)
@@ -171,7 +178,7 @@ push_query (BelfrySqliteStore    *self,
                            limit, (gsize) MIN (self->max_query_bytes, G_MAXSIZE));
   if (kind == BELFRY_SQLITE_READ_LIST)
     read->scan.text = g_string_sized_new (LISTING_BYTES);
-  push_read (self, task, read);
+  belfry_sqlite_store_push_read (self, task, read);
 }
 
 static void
@@ -185,7 +192,7 @@ belfry_sqlite_store_query_async (BelfryEventStore    *store,
                                  gpointer             user_data)
 {
   BelfrySqliteStore *self = BELFRY_SQLITE_STORE (store);
-  GTask *task = begin_task (self, belfry_event_store_query_async, cancellable, callback, user_data);
+  GTask *task = belfry_sqlite_store_begin_task (self, belfry_event_store_query_async, cancellable, callback, user_data);
 
   if (task != NULL)
     push_query (self, task, BELFRY_SQLITE_READ_QUERY, filter, since_usec, before_position, limit);
@@ -202,7 +209,7 @@ belfry_sqlite_store_list_async (BelfryEventLister   *lister,
                                 gpointer             user_data)
 {
   BelfrySqliteStore *self = BELFRY_SQLITE_STORE (lister);
-  GTask *task = begin_task (self, belfry_event_store_list_async, cancellable, callback, user_data);
+  GTask *task = belfry_sqlite_store_begin_task (self, belfry_event_store_list_async, cancellable, callback, user_data);
 
   /* One more than is shown tells whether there is more. */
   if (task != NULL)
@@ -248,7 +255,7 @@ belfry_sqlite_store_lookup_async (BelfryEventStore    *store,
                                   gpointer             user_data)
 {
   BelfrySqliteStore *self = BELFRY_SQLITE_STORE (store);
-  GTask *task = begin_task (self, belfry_event_store_lookup_async, cancellable, callback, user_data);
+  GTask *task = belfry_sqlite_store_begin_task (self, belfry_event_store_lookup_async, cancellable, callback, user_data);
   BelfrySqliteRead *read;
 
   if (task == NULL)
@@ -256,7 +263,7 @@ belfry_sqlite_store_lookup_async (BelfryEventStore    *store,
 
   read = belfry_sqlite_read_new (BELFRY_SQLITE_READ_LOOKUP);
   read->id = g_strdup (id);
-  push_read (self, task, read);
+  belfry_sqlite_store_push_read (self, task, read);
 }
 
 static BelfryEvent *
@@ -279,7 +286,7 @@ belfry_sqlite_store_read_async (BelfryEventStore    *store,
                                 gpointer             user_data)
 {
   BelfrySqliteStore *self = BELFRY_SQLITE_STORE (store);
-  GTask *task = begin_task (self, belfry_event_store_read_async, cancellable, callback, user_data);
+  GTask *task = belfry_sqlite_store_begin_task (self, belfry_event_store_read_async, cancellable, callback, user_data);
   BelfrySqliteRead *read;
 
   if (task == NULL)
@@ -289,7 +296,7 @@ belfry_sqlite_store_read_async (BelfryEventStore    *store,
   read->after = MIN (after, G_MAXINT64 - 1);
   read->through = through;
   belfry_sqlite_scan_init (&read->scan, filter, FALSE, read->after + 1, through, max_events, max_bytes);
-  push_read (self, task, read);
+  belfry_sqlite_store_push_read (self, task, read);
 }
 
 static BelfryLogPage *
@@ -365,7 +372,7 @@ begin_delete (BelfrySqliteStore *self)
 
   read = belfry_sqlite_read_new (BELFRY_SQLITE_READ_CUT);
   read->usec = before_usec;
-  push_read (self, g_task_new (self, g_task_get_cancellable (task), delete_found, NULL), read);
+  belfry_sqlite_store_push_read (self, g_task_new (self, g_task_get_cancellable (task), delete_found, NULL), read);
 }
 
 static void
@@ -376,7 +383,7 @@ belfry_sqlite_store_delete_async (BelfryEventStore    *store,
                                   gpointer             user_data)
 {
   BelfrySqliteStore *self = BELFRY_SQLITE_STORE (store);
-  GTask *task = begin_task (self, belfry_event_store_delete_async, cancellable, callback, user_data);
+  GTask *task = belfry_sqlite_store_begin_task (self, belfry_event_store_delete_async, cancellable, callback, user_data);
 
   if (task == NULL)
     return;
@@ -442,7 +449,7 @@ belfry_sqlite_store_stats_async (BelfryEventStore    *store,
                                  gpointer             user_data)
 {
   BelfrySqliteStore *self = BELFRY_SQLITE_STORE (store);
-  GTask *task = begin_task (self, belfry_event_store_stats_async, cancellable, callback, user_data);
+  GTask *task = belfry_sqlite_store_begin_task (self, belfry_event_store_stats_async, cancellable, callback, user_data);
   BelfrySqliteRead *read;
 
   if (task == NULL)
@@ -450,7 +457,7 @@ belfry_sqlite_store_stats_async (BelfryEventStore    *store,
 
   read = belfry_sqlite_read_new (BELFRY_SQLITE_READ_TIME);
   read->usec = self->clock (self->clock_data) - G_TIME_SPAN_HOUR;
-  push_read (self, g_task_new (self, cancellable, hour_found, task), read);
+  belfry_sqlite_store_push_read (self, g_task_new (self, cancellable, hour_found, task), read);
 }
 
 static BelfryStoreStats *
@@ -468,7 +475,7 @@ belfry_sqlite_store_check_async (BelfryEventStore    *store,
                                  gpointer             user_data)
 {
   BelfrySqliteStore *self = BELFRY_SQLITE_STORE (store);
-  GTask *task = begin_task (self, belfry_event_store_check_async, cancellable, callback, user_data);
+  GTask *task = belfry_sqlite_store_begin_task (self, belfry_event_store_check_async, cancellable, callback, user_data);
 
   if (task == NULL)
     return;
@@ -549,9 +556,13 @@ answer_job (BelfrySqliteStore         *self,
 
   if (job->kind == BELFRY_SQLITE_JOB_CHECK)
     self->waiting_checks--;
+  if (job->kind == BELFRY_SQLITE_JOB_DELETE_LETTER)
+    self->waiting_letter_deletes--;
 
   if (outcome->error != NULL)
     g_task_return_error (job->task, g_error_copy (outcome->error));
+  else if (job->kind == BELFRY_SQLITE_JOB_DELETE_LETTER && !job->was_there)
+    g_task_return_new_error (job->task, BELFRY_ERROR, BELFRY_ERROR_NOT_FOUND, "No such dead letter");
   else if (job->kind == BELFRY_SQLITE_JOB_DELETE)
     g_task_return_pointer (job->task, g_memdup2 (&n_deleted, sizeof n_deleted), g_free);
   else
@@ -579,6 +590,8 @@ tell_outcome (BelfrySqliteStore         *self,
       self->commits++;
       self->events_appended += outcome->run->len;
       self->largest_batch = MAX (self->largest_batch, outcome->run->len);
+      belfry_histogram_observe (&self->commit_times, outcome->took_usec);
+      belfry_histogram_observe (&self->commit_events, outcome->run->len);
       if (outcome->is_clock_held)
         self->clock_held += outcome->run->len;
       g_signal_emit_by_name (self, "committed", outcome->run);
@@ -637,6 +650,47 @@ belfry_sqlite_store_event_lister_init (BelfryEventListerInterface *iface)
 {
   iface->list_async = belfry_sqlite_store_list_async;
   iface->list_finish = belfry_sqlite_store_list_finish;
+}
+
+static gboolean
+belfry_sqlite_store_find_cursor (BelfryCursorKeeper *keeper,
+                                 const char         *name,
+                                 BelfryKeptCursor   *cursor)
+{
+  BelfrySqliteStore *self = BELFRY_SQLITE_STORE (keeper);
+
+  return self->is_open && belfry_sqlite_cursors_find (self->log->cursors, name, cursor);
+}
+
+static void
+belfry_sqlite_store_move_cursor (BelfryCursorKeeper     *keeper,
+                                 const char             *name,
+                                 const BelfryKeptCursor *cursor)
+{
+  BelfrySqliteStore *self = BELFRY_SQLITE_STORE (keeper);
+
+  if (self->is_open && belfry_sqlite_cursors_move (self->log->cursors, name, cursor))
+    belfry_sqlite_writer_note_cursor (self->writer);
+}
+
+static guint64
+belfry_sqlite_store_count_after (BelfryCursorKeeper *keeper,
+                                 guint64             position)
+{
+  BelfrySqliteStore *self = BELFRY_SQLITE_STORE (keeper);
+
+  if (!self->is_open)
+    return 0;
+
+  return belfry_sqlite_log_count_used (self->log, MAX (position + 1, self->floor), self->last_position);
+}
+
+void
+belfry_sqlite_store_cursor_keeper_init (BelfryCursorKeeperInterface *iface)
+{
+  iface->find = belfry_sqlite_store_find_cursor;
+  iface->move = belfry_sqlite_store_move_cursor;
+  iface->count_after = belfry_sqlite_store_count_after;
 }
 
 void

@@ -71,6 +71,7 @@ start (BelfrySqliteStore  *self,
     self->log->tuning = *self->tuning;
   self->log->receipt_window_usec = self->receipt_window_usec;
   self->log->receipt_max_bytes = self->receipt_max_bytes;
+  self->log->letter_bounds = self->letter_bounds;
   self->checkpointer = belfry_sqlite_checkpointer_new (self->log);
   self->stats = belfry_sqlite_stats_new ();
   self->source = new_source (self);

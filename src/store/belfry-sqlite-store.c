@@ -45,16 +45,21 @@ typedef enum
   PROP_RECEIPTS_REPEATED,
   PROP_RECEIPTS_MISMATCHED,
   PROP_RECEIPTS_DROPPED,
+  PROP_REFUSES_APPENDS,
 } BelfrySqliteStoreProperty;
 
-static GParamSpec *properties[PROP_RECEIPTS_DROPPED + 1];
+static GParamSpec *properties[PROP_REFUSES_APPENDS + 1];
 
 G_DEFINE_FINAL_TYPE_WITH_CODE (BelfrySqliteStore, belfry_sqlite_store, G_TYPE_OBJECT,
                                G_IMPLEMENT_INTERFACE (BELFRY_TYPE_EVENT_STORE, belfry_sqlite_store_event_store_init)
                                G_IMPLEMENT_INTERFACE (BELFRY_TYPE_EVENT_LISTER,
                                                       belfry_sqlite_store_event_lister_init)
                                G_IMPLEMENT_INTERFACE (BELFRY_TYPE_RECEIPT_KEEPER,
-                                                      belfry_sqlite_store_receipt_keeper_init))
+                                                      belfry_sqlite_store_receipt_keeper_init)
+                               G_IMPLEMENT_INTERFACE (BELFRY_TYPE_DEAD_LETTER_KEEPER,
+                                                      belfry_sqlite_store_dead_letter_keeper_init)
+                               G_IMPLEMENT_INTERFACE (BELFRY_TYPE_CURSOR_KEEPER,
+                                                      belfry_sqlite_store_cursor_keeper_init))
 
 static gint64
 read_clock (gpointer user_data)
@@ -183,8 +188,12 @@ belfry_sqlite_store_get_property (GObject    *object,
     case PROP_RECEIPTS_DROPPED:
       g_value_set_uint64 (value, get_gauges (self).receipts_dropped);
       break;
+    case PROP_REFUSES_APPENDS:
+      g_value_set_boolean (value, self->refuses_appends);
+      break;
     default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
+      if (!belfry_sqlite_store_get_letter_property (self, property_id, value))
+        G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
     }
 }
 
@@ -248,6 +257,13 @@ belfry_sqlite_store_set_property (GObject      *object,
           g_object_notify_by_pspec (object, pspec);
         }
       break;
+    case PROP_REFUSES_APPENDS:
+      if (self->refuses_appends != g_value_get_boolean (value))
+        {
+          self->refuses_appends = g_value_get_boolean (value);
+          g_object_notify_by_pspec (object, pspec);
+        }
+      break;
     case PROP_EVENTS_WAITING:
     case PROP_READS_WAITING:
     case PROP_COMMITS:
@@ -265,7 +281,8 @@ belfry_sqlite_store_set_property (GObject      *object,
     case PROP_RECEIPTS_MISMATCHED:
     case PROP_RECEIPTS_DROPPED:
     default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
+      if (!belfry_sqlite_store_set_letter_property (self, property_id, value))
+        G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
     }
 }
 
@@ -528,7 +545,20 @@ belfry_sqlite_store_class_init (BelfrySqliteStoreClass *klass)
 
   install_receipt_properties ();
 
+  /**
+   * BelfrySqliteStore:refuses-appends:
+   *
+   * Whether every append fails with %BELFRY_ERROR_UNAVAILABLE, because what the log holds already waits too long for
+   * somebody who is to have it. Everything else goes on.
+   *
+   * Since: 0.1
+   */
+  properties[PROP_REFUSES_APPENDS] =
+    g_param_spec_boolean ("refuses-appends", NULL, NULL, FALSE,
+                          G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
   g_object_class_install_properties (object_class, G_N_ELEMENTS (properties), properties);
+  belfry_sqlite_store_install_letter_properties (object_class);
 }
 
 static void
@@ -536,8 +566,22 @@ belfry_sqlite_store_init (BelfrySqliteStore *self)
 {
   self->clock = read_clock;
   self->floor = 1;
+  belfry_histogram_init_times (&self->commit_times);
+  belfry_histogram_init_numbers (&self->commit_events);
   g_queue_init (&self->outcomes);
   g_queue_init (&self->deletes);
+}
+
+const BelfryHistogram *
+belfry_sqlite_store_get_commit_times (BelfrySqliteStore *self)
+{
+  return &self->commit_times;
+}
+
+const BelfryHistogram *
+belfry_sqlite_store_get_commit_events (BelfrySqliteStore *self)
+{
+  return &self->commit_events;
 }
 
 /**

@@ -38,6 +38,8 @@ typedef enum
   BELFRY_SQLITE_ROW_TIER,
   BELFRY_SQLITE_ROW_AMOUNT,
   BELFRY_SQLITE_ROW_PAYLOAD,
+  BELFRY_SQLITE_ROW_SENT,
+  BELFRY_SQLITE_ROW_LEARNER,
 } BelfrySqliteRow;
 
 /* A reader's connection and the snapshot that it has open. One thread. */

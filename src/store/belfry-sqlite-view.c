@@ -3,7 +3,8 @@
 
 #include "belfry-sqlite-view-private.h"
 
-#define ROW "SELECT position, accepted, type, source, session_id, user_id, user_tier, amount, payload FROM event "
+#define ROW \
+  "SELECT position, accepted, type, source, session_id, user_id, user_tier, amount, payload, sent, learner FROM event "
 
 static const char *const sources[BELFRY_SQLITE_VIEW_N_STATEMENTS] = {
   [BELFRY_SQLITE_VIEW_BEGIN] = "BEGIN",
@@ -354,6 +355,9 @@ read_row (BelfrySqliteView   *self,
   fields->session_id = get_text (row, BELFRY_SQLITE_ROW_SESSION, &fields->session_id_length);
   fields->user_id = get_text (row, BELFRY_SQLITE_ROW_USER, &fields->user_id_length);
   fields->payload = get_text (row, BELFRY_SQLITE_ROW_PAYLOAD, &fields->payload_length);
+  fields->learner = get_text (row, BELFRY_SQLITE_ROW_LEARNER, &fields->learner_length);
+  if (fields->learner != NULL)
+    fields->sent_usec = sqlite3_column_int64 (row, BELFRY_SQLITE_ROW_SENT);
   if (fields->source == NULL || fields->payload == NULL)
     {
       belfry_sqlite_set_error (self->db, error);

@@ -15,6 +15,7 @@ typedef enum
 {
   BELFRY_SQLITE_JOB_APPEND,
   BELFRY_SQLITE_JOB_DELETE,
+  BELFRY_SQLITE_JOB_DELETE_LETTER,
   BELFRY_SQLITE_JOB_CHECK,
 } BelfrySqliteJobKind;
 
@@ -25,10 +26,14 @@ typedef struct
   BelfrySqliteJobKind  kind;
   GTask               *task;
   GPtrArray           *events;  /* append: BelfryEvent */
+  GPtrArray           *letters; /* append: BelfryDeadLetter, or NULL */
   BelfryReceipt       *receipt; /* append: or NULL */
-  gsize                bytes;   /* append: size of the events */
+  BelfryReplay        *replay;  /* append: or NULL */
+  gsize                bytes;   /* append: size of the events and letters */
   guint64              cut;     /* delete: the new floor; 0 for the end of the log */
   GHashTable          *counts;  /* delete: id of type → number, or NULL with cut 0 */
+  guint64              letter;  /* delete letter: its number */
+  gboolean             was_there;  /* delete letter: the outcome */
 } BelfrySqliteJob;
 
 /* What became of the jobs of one transaction; to be told on the home context, in order. */
@@ -40,6 +45,7 @@ typedef struct
   gboolean   is_recount;     /* changes are what the log holds, in place of what was known */
   guint64    last_position;
   guint64    floor;
+  gint64     took_usec;      /* from its begin to its end on the disk */
   gboolean   is_clock_held;  /* the clock was behind the newest event */
   GError    *error;          /* for the callers; NULL on success */
 } BelfrySqliteOutcome;
@@ -50,6 +56,7 @@ typedef struct
   guint64 wal_bytes;
   guint64 receipt_bytes;
   guint64 receipts_dropped;
+  BelfryDeadLetterTally letters;
 } BelfrySqliteGauges;
 
 typedef struct _BelfrySqliteWriter BelfrySqliteWriter;
@@ -69,6 +76,7 @@ gboolean            belfry_sqlite_writer_start      (BelfrySqliteWriter     *sel
                                                      GError                **error);
 void                belfry_sqlite_writer_push       (BelfrySqliteWriter     *self,
                                                      BelfrySqliteJob        *job);
+void                belfry_sqlite_writer_note_cursor (BelfrySqliteWriter    *self);
 GQueue             *belfry_sqlite_writer_take_outcomes (BelfrySqliteWriter  *self);
 void                belfry_sqlite_writer_get_gauges (BelfrySqliteWriter     *self,
                                                      BelfrySqliteGauges     *gauges);

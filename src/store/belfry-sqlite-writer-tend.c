@@ -101,6 +101,38 @@ get_index_chore (BelfrySqliteAppender *appender)
   return belfry_sqlite_sealer_is_of_old (appender->sealer) ? BELFRY_SQLITE_CHORE_OLD_INDEX : BELFRY_SQLITE_CHORE_INDEX;
 }
 
+/* Of a log that rests: appends carry them along. */
+static gboolean
+are_cursors_due (BelfrySqliteWriter *self,
+                 gboolean            is_idle)
+{
+  gint64 due_usec = is_idle ? belfry_sqlite_cursors_get_due (self->log->cursors) : 0;
+
+  return due_usec != 0 && (self->appender->set_aside & BELFRY_SQLITE_CHORE_CURSORS) == 0 &&
+         (self->is_leaving || due_usec <= g_get_monotonic_time ());
+}
+
+static gboolean
+are_letters_due (BelfrySqliteWriter *self,
+                 gboolean            is_idle)
+{
+  return is_idle && !self->is_leaving && (self->appender->set_aside & BELFRY_SQLITE_CHORE_LETTERS) == 0 &&
+         belfry_sqlite_dead_letters_is_due (self->appender->letters, self->clock (self->clock_data));
+}
+
+static gboolean
+trim_letters (BelfrySqliteWriter  *self,
+              GError             **error)
+{
+  gboolean success = belfry_sqlite_appender_trim_letters (self->appender, self->clock (self->clock_data),
+                                                          self->log->tuning.reclaim_rows, error);
+  g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+
+  belfry_sqlite_writer_update_gauges (self);
+
+  return success;
+}
+
 /* What is left to be done once, after a deletion or for a file of an older version; in some turns only when others wait. */
 static gboolean
 tidy_up (BelfrySqliteWriter  *self,
@@ -154,6 +186,14 @@ tend_step (BelfrySqliteWriter  *self,
     return FALSE;
 
   belfry_sqlite_appender_bound_tail (appender);
+  if (are_cursors_due (self, is_idle))
+    {
+      *chore = BELFRY_SQLITE_CHORE_CURSORS;
+      appender->seal_chunks = 0;
+      return belfry_sqlite_appender_begin (appender, error) &&
+             belfry_sqlite_appender_commit (appender, &appender->state, error);
+    }
+
   start_sealing_if_due (self);
   *chore = get_index_chore (appender);
   if (belfry_sqlite_sealer_is_preparing (sealer) && !belfry_sqlite_sealer_is_reading (sealer))
@@ -164,6 +204,13 @@ tend_step (BelfrySqliteWriter  *self,
       appender->seal_chunks = 0;
       *chore = BELFRY_SQLITE_CHORE_RECEIPTS;
       return trim_receipts (self, error);
+    }
+
+  if (are_letters_due (self, is_idle))
+    {
+      *chore = BELFRY_SQLITE_CHORE_LETTERS;
+      appender->seal_chunks = 0;
+      return trim_letters (self, error);
     }
 
   if (is_idle && belfry_sqlite_sealer_is_inserting (sealer))

@@ -26,7 +26,9 @@ belfry_sqlite_job_free (BelfrySqliteJob *job)
 {
   g_clear_object (&job->task);
   g_clear_pointer (&job->events, g_ptr_array_unref);
+  g_clear_pointer (&job->letters, g_ptr_array_unref);
   g_clear_pointer (&job->receipt, belfry_receipt_unref);
+  g_clear_pointer (&job->replay, belfry_replay_unref);
   g_clear_pointer (&job->counts, g_hash_table_unref);
   g_free (job);
 }
@@ -127,6 +129,7 @@ belfry_sqlite_writer_update_gauges (BelfrySqliteWriter *self)
   self->gauges.wal_bytes = (guint64) self->appender->n_wal_pages * (self->log->page_size + 24);
   self->gauges.receipt_bytes = belfry_sqlite_receipts_get_bytes (self->appender->receipts);
   self->gauges.receipts_dropped = belfry_sqlite_receipts_get_dropped (self->appender->receipts);
+  belfry_sqlite_dead_letters_get_tally (self->appender->letters, &self->gauges.letters);
 }
 
 static void
@@ -142,6 +145,35 @@ tell (BelfrySqliteWriter  *self,
   g_source_set_ready_time (self->source, 0);
 }
 
+/* In the open transaction: whether the job's events are to be appended, which they are not when they repeat what was done
+ * before. What goes with them is written. */
+static gboolean
+admit_job (BelfrySqliteWriter     *self,
+           const BelfrySqliteJob  *job,
+           guint                   n_before,
+           gint64                  now_usec,
+           gboolean               *is_admitted,
+           GError                **error)
+{
+  *is_admitted = TRUE;
+  if (job->receipt != NULL)
+    {
+      if (!belfry_sqlite_appender_admit (self->appender, job->receipt, job->events, n_before, now_usec, error))
+        return FALSE;
+      /* Not known and nothing to be appended: there may be letters all the same. */
+      *is_admitted = job->receipt->outcome == BELFRY_RECEIPT_STORED || job->receipt->outcome == BELFRY_RECEIPT_UNKNOWN;
+    }
+  if (job->replay != NULL)
+    {
+      if (!belfry_sqlite_appender_admit_replay (self->appender, job->replay, job->events, n_before, now_usec, error))
+        return FALSE;
+      *is_admitted = job->replay->outcome == BELFRY_REPLAY_DONE;
+    }
+
+  return !*is_admitted || job->letters == NULL ||
+         belfry_sqlite_dead_letters_add (self->appender->letters, job->letters, now_usec, error);
+}
+
 /* The run gets the events of all jobs, but of those that repeat what was done before. */
 static gboolean
 collect_run (BelfrySqliteWriter   *self,
@@ -154,16 +186,14 @@ collect_run (BelfrySqliteWriter   *self,
   for (guint i = 0; i < outcome->jobs->len; i++)
     {
       const BelfrySqliteJob *job = g_ptr_array_index (outcome->jobs, i);
+      gboolean is_admitted;
 
-      if (job->receipt != NULL)
-        {
-          if (!belfry_sqlite_appender_admit (self->appender, job->receipt, job->events, outcome->run->len,
-                                             now_usec, error))
-            return FALSE;
-          if (job->receipt->outcome != BELFRY_RECEIPT_STORED)
-            continue;
-          n_kept++;
-        }
+      if (!admit_job (self, job, outcome->run->len, now_usec, &is_admitted, error))
+        return FALSE;
+      if (!is_admitted)
+        continue;
+      if (job->receipt != NULL && job->receipt->outcome == BELFRY_RECEIPT_STORED)
+        n_kept++;
 
       for (guint j = 0; j < job->events->len; j++)
         g_ptr_array_add (outcome->run, belfry_event_ref (g_ptr_array_index (job->events, j)));
@@ -254,11 +284,20 @@ check (BelfrySqliteWriter  *self,
 }
 
 static gboolean
+delete_letter (BelfrySqliteWriter  *self,
+               BelfrySqliteJob     *job,
+               GError             **error)
+{
+  return belfry_sqlite_dead_letters_remove (self->appender->letters, job->letter, &job->was_there, error) &&
+         belfry_sqlite_appender_commit (self->appender, &self->appender->state, error);
+}
+
+static gboolean
 run_transaction (BelfrySqliteWriter   *self,
                  BelfrySqliteOutcome  *outcome,
                  GError              **error)
 {
-  const BelfrySqliteJob *job = g_ptr_array_index (outcome->jobs, 0);
+  BelfrySqliteJob *job = g_ptr_array_index (outcome->jobs, 0);
 
   if (job->kind == BELFRY_SQLITE_JOB_CHECK && !self->is_failing &&
       self->committed_usec != 0 && g_get_monotonic_time () - self->committed_usec < CHECK_USEC)
@@ -275,6 +314,8 @@ run_transaction (BelfrySqliteWriter   *self,
       return belfry_sqlite_appender_delete (self->appender,
                                             job->cut != 0 ? job->cut : self->appender->state.next_position,
                                             job->counts, outcome->changes, error);
+    case BELFRY_SQLITE_JOB_DELETE_LETTER:
+      return delete_letter (self, job, error);
     case BELFRY_SQLITE_JOB_CHECK:
       return check (self, error);
     default:
@@ -395,6 +436,7 @@ run_jobs (BelfrySqliteWriter  *self,
           BelfrySqliteOutcome *outcome)
 {
   g_autoptr(GError) error = NULL;
+  gint64 began_usec = g_get_monotonic_time ();
   gboolean success = attempt (self, outcome, &error);
 
   if (!success && self->appender->db == NULL && outcome->run->len > 0)
@@ -413,6 +455,7 @@ run_jobs (BelfrySqliteWriter  *self,
       outcome->error = g_error_new_literal (BELFRY_ERROR, BELFRY_ERROR_CORRUPT, "A part of the database is damaged");
     }
 
+  outcome->took_usec = g_get_monotonic_time () - began_usec;
   tell (self, outcome);
 }
 
@@ -430,6 +473,8 @@ start (BelfrySqliteWriter *self)
     }
 
   locker = g_mutex_locker_new (&self->lock);
+  if (success)
+    belfry_sqlite_writer_update_gauges (self);
   self->start_error = g_steal_pointer (&error);
   self->is_started = TRUE;
   g_cond_signal (&self->started);
@@ -448,7 +493,13 @@ wait_for_jobs (BelfrySqliteWriter *self,
 
   while (!has_more && g_queue_is_empty (&self->jobs) && !self->is_stopping)
     {
-      if (self->is_settled || self->appender->db == NULL)
+      gint64 due_usec = self->appender->db != NULL ? belfry_sqlite_cursors_get_due (self->log->cursors) : 0;
+
+      if (due_usec != 0)
+        {
+          has_more = !g_cond_wait_until (&self->wake, &self->lock, due_usec);
+        }
+      else if (self->is_settled || self->appender->db == NULL)
         {
           g_cond_wait (&self->wake, &self->lock);
         }
@@ -548,6 +599,15 @@ belfry_sqlite_writer_push (BelfrySqliteWriter *self,
   g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
   g_queue_push_tail (&self->jobs, job);
+  g_cond_signal (&self->wake);
+}
+
+/* A cursor of the log has moved, and none had before: if nothing else is written soon, that is. */
+void
+belfry_sqlite_writer_note_cursor (BelfrySqliteWriter *self)
+{
+  g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+
   g_cond_signal (&self->wake);
 }
 
