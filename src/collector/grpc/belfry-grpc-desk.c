@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * Copyright 2026 The Belfry authors */
+#include "belfry-grpc-desk-private.h"
+
+/* The works that the sink was given at once. The queue cannot end before they are back. */
+typedef struct
+{
+  BelfryGrpcQueue *queue;  /* borrowed */
+  GQueue           works;
+} Load;
+
+static grpc_status_code
+find_status (const GError *error)
+{
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED))
+    return GRPC_STATUS_UNAUTHENTICATED;
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED))
+    return GRPC_STATUS_PERMISSION_DENIED;
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_BUSY))
+    return GRPC_STATUS_RESOURCE_EXHAUSTED;
+  return GRPC_STATUS_UNAVAILABLE;
+}
+
+/* TRUE when the sink is to have its events. */
+static gboolean
+look_at (BelfryGrpcSink *sink,
+         BelfryGrpcWork *work)
+{
+  g_autoptr(GError) error = NULL;
+
+  if (work->needs_leave && !belfry_grpc_sink_admit (sink, work->group.caller, &error))
+    {
+      belfry_grpc_work_refuse (work, find_status (error), error->message);
+      return FALSE;
+    }
+
+  if (work->wants_health)
+    {
+      BelfryGrpcHealth health;
+
+      belfry_grpc_sink_get_health (sink, &health);
+      belfry_grpc_work_keep (work, &health);
+    }
+  return work->status == GRPC_STATUS_OK && work->group.n_events > 0;
+}
+
+/* An event without a verdict would look accepted. */
+static void
+check_verdicts (BelfryGrpcGroup *group)
+{
+  for (guint i = 0; i < group->n_events && group->failure == NULL; i++)
+    if (group->events[i].refused_field == NULL && group->events[i].id[0] == '\0')
+      {
+        g_critical ("A gRPC sink has completed without a verdict on each event");
+        belfry_grpc_group_fail (group, "Internal error");
+      }
+}
+
+static void
+on_collected (GObject      *source,
+              GAsyncResult *result,
+              gpointer      user_data)
+{
+  Load *load = user_data;
+  g_autoptr(GError) error = NULL;
+  gboolean is_ok = belfry_grpc_sink_collect_finish (BELFRY_GRPC_SINK (source), result, &error);
+
+  for (GList *l = load->works.head; l != NULL; l = l->next)
+    {
+      BelfryGrpcWork *work = l->data;
+
+      if (is_ok)
+        check_verdicts (&work->group);
+      else
+        belfry_grpc_group_fail (&work->group, error->message);
+    }
+  belfry_grpc_queue_return (load->queue, &load->works);
+  g_free (load);
+}
+
+static void
+collect (BelfryGrpcSink  *sink,
+         BelfryGrpcQueue *queue,
+         GQueue          *works)
+{
+  g_autofree BelfryGrpcGroup **groups = g_new (BelfryGrpcGroup *, works->length);
+  Load *load = g_new (Load, 1);
+  guint n_groups = 0;
+
+  for (GList *l = works->head; l != NULL; l = l->next)
+    groups[n_groups++] = &((BelfryGrpcWork *) l->data)->group;
+  *load = (Load) { queue, *works };
+  g_queue_init (works);
+  belfry_grpc_sink_collect_async (sink, groups, n_groups, on_collected, load);
+}
+
+void
+belfry_grpc_desk_take (BelfryGrpcSink  *sink,
+                       BelfryGrpcQueue *queue,
+                       GQueue          *works)
+{
+  GQueue answered = G_QUEUE_INIT;
+  GQueue collected = G_QUEUE_INIT;
+  GList *link;
+
+  while ((link = g_queue_pop_head_link (works)) != NULL)
+    g_queue_push_tail_link (look_at (sink, link->data) ? &collected : &answered, link);
+
+  if (answered.length > 0)
+    belfry_grpc_queue_return (queue, &answered);
+  if (collected.length > 0)
+    collect (sink, queue, &collected);
+}
