@@ -74,7 +74,8 @@ on_body_chunk (SoupServerMessage *message,
       refuse_unseen (self, message);
       return;
     }
-  if (belfry_request_append_body (request, chunk, belfry_server_get_max_body_bytes (self->server)))
+  if (belfry_request_append_body (request, chunk,
+                                  belfry_server_get_max_body_bytes (self->server, belfry_request_get_route (request))))
     return;
 
   self->tally.too_large++;
@@ -139,9 +140,10 @@ check_size (BelfryGate    *self,
   SoupServerMessage *message = belfry_request_get_message (request);
   SoupMessageHeaders *headers = soup_server_message_get_request_headers (message);
   SoupEncoding encoding = soup_message_headers_get_encoding (headers);
+  guint64 max_bytes = belfry_server_get_max_body_bytes (self->server, belfry_request_get_route (request));
 
   if (encoding == SOUP_ENCODING_CONTENT_LENGTH
-      && (guint64) soup_message_headers_get_content_length (headers) > belfry_server_get_max_body_bytes (self->server))
+      && (guint64) soup_message_headers_get_content_length (headers) > max_bytes)
     {
       self->tally.too_large++;
       belfry_refuse_and_close (request, 413, "Request body too large");
@@ -265,7 +267,7 @@ admit (BelfryGate    *self,
   if (belfry_admission_take (admission, request, g_get_monotonic_time (), &wait_seconds))
     return TRUE;
 
-  belfry_admission_get_tally (admission)->rate_limited++;
+  belfry_admission_count_limited (admission, belfry_request_get_route (request)->rate_class);
   retry_after = g_strdup_printf ("%" G_GUINT64_FORMAT, wait_seconds);
   belfry_request_set_response_header (request, "Retry-After", retry_after);
   belfry_refuse (request, 429, "Rate limit exceeded. Try again later.");
@@ -371,11 +373,12 @@ read_plain (BelfryGate       *self,
   g_auto(BelfryRouteMatch) match = { 0 };
   BelfryRequest *request;
 
-  if (plain == NULL || belfry_plain_request_get_body_size (plain) > belfry_server_get_max_body_bytes (self->server))
+  if (plain == NULL)
     return NULL;
 
   belfry_route_table_match (self->routes, SOUP_METHOD_POST, belfry_plain_request_get_target (plain), &match);
-  if (match.route == NULL || !(match.route->flags & BELFRY_ROUTE_PLAIN))
+  if (match.route == NULL || !(match.route->flags & BELFRY_ROUTE_PLAIN)
+      || belfry_plain_request_get_body_size (plain) > belfry_server_get_max_body_bytes (self->server, match.route))
     return NULL;
 
   request = belfry_request_new_plain (self->server, g_steal_pointer (&plain));
@@ -389,10 +392,12 @@ admit_quietly (BelfryGate    *self,
                BelfryRequest *request)
 {
   BelfryAdmission *admission = belfry_server_get_admission (self->server);
+  gint64 now_usec = g_get_monotonic_time ();
   guint64 wait_seconds;
 
+  belfry_request_set_started (request, now_usec);
   return belfry_admission_look (admission, request, FALSE) == BELFRY_VERDICT_ADMITTED
-         && belfry_admission_take (admission, request, g_get_monotonic_time (), &wait_seconds);
+         && belfry_admission_take (admission, request, now_usec, &wait_seconds);
 }
 
 static gboolean

@@ -37,6 +37,10 @@ void               belfry_request_wait            (BelfryRequest *self);
 void               belfry_request_detach          (BelfryRequest *self);
 /* From here on the request counts as answered; what goes out is the caller's affair. */
 GIOStream         *belfry_request_steal_connection (BelfryRequest *self);
+/* monotonic */
+void               belfry_request_set_started     (BelfryRequest *self, gint64 usec);
+/* The answer is a stream: 200, and the end is far away. */
+void               belfry_request_count_stream    (BelfryRequest *self);
 /* libsoup has the answer already. */
 void               belfry_request_leave_answer    (BelfryRequest *self);
 /* As belfry_refusal_format. */

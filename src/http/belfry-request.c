@@ -37,7 +37,7 @@ struct _BelfryRequest
   char              *path_param;  /* owned */
   BelfryRoute       *route;    /* owned reference; NULL before it was found */
   BelfryGrant       *grant;    /* owned reference; NULL: it came without a valid key */
-  gint64             started_usec;  /* monotonic; 0 while nobody asks how long it took */
+  gint64             started_usec;  /* monotonic */
   gboolean           answered;
   gboolean           waiting;  /* the message is paused */
 };
@@ -52,8 +52,7 @@ belfry_request_new (BelfryServer      *server,
 
   self->server = g_object_ref (server);
   self->message = g_object_ref (message);
-  if (BELFRY_TELLS_REQUESTS ())
-    self->started_usec = g_get_monotonic_time ();
+  self->started_usec = g_get_monotonic_time ();
   return self;
 }
 
@@ -170,9 +169,24 @@ belfry_request_is_answered (BelfryRequest *self)
 }
 
 void
+belfry_request_set_started (BelfryRequest *self,
+                            gint64         usec)
+{
+  self->started_usec = usec;
+}
+
+/* An upgrade, a stream: how long it takes is not the service's affair. */
+void
 belfry_request_leave_answer (BelfryRequest *self)
 {
   self->answered = TRUE;
+  belfry_server_count_answer (self->server, self->route, SOUP_STATUS_SWITCHING_PROTOCOLS);
+}
+
+void
+belfry_request_count_stream (BelfryRequest *self)
+{
+  belfry_server_count_answer (self->server, self->route, SOUP_STATUS_OK);
 }
 
 void
@@ -542,6 +556,8 @@ belfry_request_respond (BelfryRequest *self,
   g_return_if_fail (!self->answered);
 
   self->answered = TRUE;
+  belfry_server_count_answer (self->server, self->route, status);
+  belfry_server_observe_answer (self->server, self->started_usec);
   if (self->plain != NULL)
     belfry_plain_request_answer (self->plain, status, content_type, body, belfry_server_is_stopping (self->server));
   if (self->message == NULL)
@@ -626,7 +642,8 @@ belfry_request_format_refusal (BelfryRequest *self,
 {
   if (BELFRY_TELLS_REQUESTS ())
     belfry_request_log_answer (self, status, strlen ("{\"detail\": \"\"}") + strlen (detail), self->started_usec);
-
+  belfry_server_count_answer (self->server, self->route, status);
+  belfry_server_observe_answer (self->server, self->started_usec);
   return belfry_refusal_format (self->message, status, detail);
 }
 

@@ -10,6 +10,11 @@ G_BEGIN_DECLS
  * have read it. */
 #define BELFRY_ROUTE_PLAIN ((BelfryRouteFlags) (1 << 16))
 
+/* Needs a key also without require-auth, while there is an api-key. */
+#define BELFRY_ROUTE_GUARDED ((BelfryRouteFlags) (1 << 17))
+/* Takes batches: a body may be as long as max-batch-bytes says. */
+#define BELFRY_ROUTE_BATCH ((BelfryRouteFlags) (1 << 18))
+
 /* Lives until it is replaced and the last request that found it is done. */
 typedef struct
 {
@@ -20,6 +25,7 @@ typedef struct
   BelfryRouteFunc  func;
   gpointer         user_data;
   GDestroyNotify   destroy;
+  guint64          answers[5];  /* by class of their status */
 } BelfryRoute;
 
 typedef struct

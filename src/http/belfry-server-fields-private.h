@@ -6,6 +6,7 @@
 #include "belfry-drain-private.h"
 #include "belfry-gate-private.h"
 #include "belfry-listener-private.h"
+#include "belfry-metrics-server-private.h"
 #include "belfry-server-private.h"
 
 G_BEGIN_DECLS
@@ -24,6 +25,8 @@ struct _BelfryServer
   BelfryAnswerQuota *answers;   /* owned reference */
   BelfryAdmission  *admission;  /* owned */
   BelfryCors       *cors;       /* owned */
+  BelfryMetrics    *metrics;    /* owned */
+  BelfryAnswerTally answer_tally;
   gint64            started_usec;
 
   char            *service_name;
@@ -32,6 +35,7 @@ struct _BelfryServer
   char           **trusted_proxies;
   GTlsCertificate *tls_certificate;
   guint64          max_body_bytes;
+  guint64          max_batch_bytes;
   guint64          max_ws_message_bytes;
   guint            max_ws_connections_per_ip;
   guint            max_connections;  /* 0: derived */

@@ -21,7 +21,8 @@ gboolean          belfry_server_is_stopping     (BelfryServer *self);
 gboolean          belfry_server_is_over_tls     (BelfryServer *self);
 gint64            belfry_server_get_started_usec (BelfryServer *self);  /* monotonic */
 const char       *belfry_server_get_service_name (BelfryServer *self);
-guint64           belfry_server_get_max_body_bytes (BelfryServer *self);
+/* Of a request to that route; NULL: to any other. */
+guint64           belfry_server_get_max_body_bytes (BelfryServer *self, const BelfryRoute *route);
 BelfryAnswerQuota *belfry_server_get_answers    (BelfryServer *self);
 guint             belfry_server_get_max_connections_per_address (BelfryServer *self);
 /* Ends a stop that is under way now, whoever has not been served yet. */
@@ -42,10 +43,18 @@ void              belfry_server_close_revoked   (BelfryServer *self);
 /* The numbers among the properties of object become a member of GET /stats, as long as the object lives. */
 void              belfry_server_add_counters    (BelfryServer *self, const char *name, GObject *object);
 
+/* For the metrics; route: NULL when the request has found none. */
+void              belfry_server_count_answer    (BelfryServer *self, BelfryRoute *route, guint status);
+void              belfry_server_observe_answer  (BelfryServer *self, gint64 started_usec);
+
+/* Who adds routes describes them: a piece of the description that GET /openapi.json gives, as those in doors/openapi. */
+void              belfry_server_add_description (BelfryServer *self, const char *json);
+
 /* Each adds the routes of one door. */
 void              belfry_rest_add_event_routes  (BelfryServer *self);
 void              belfry_rest_add_type_routes   (BelfryServer *self);
 void              belfry_rest_add_state_routes  (BelfryServer *self);
+void              belfry_rest_add_buffer_routes (BelfryServer *self);
 void              belfry_upgrade_add_routes     (BelfryServer *self);
 void              belfry_event_stream_add_routes (BelfryServer *self);
 void              belfry_pages_add_routes       (BelfryServer *self);

@@ -12,6 +12,7 @@ typedef enum
   PROP_API_KEY,
   PROP_CORS_ORIGINS,
   PROP_MAX_BODY_BYTES,
+  PROP_MAX_BATCH_BYTES,
   PROP_MAX_WS_MESSAGE_BYTES,
   PROP_MAX_WS_CONNECTIONS_PER_IP,
   PROP_MAX_ANSWER_BYTES,
@@ -58,6 +59,9 @@ belfry_server_get_property (GObject    *object,
       break;
     case PROP_MAX_BODY_BYTES:
       g_value_set_uint64 (value, self->max_body_bytes);
+      break;
+    case PROP_MAX_BATCH_BYTES:
+      g_value_set_uint64 (value, self->max_batch_bytes);
       break;
     case PROP_MAX_WS_MESSAGE_BYTES:
       g_value_set_uint64 (value, self->max_ws_message_bytes);
@@ -177,6 +181,10 @@ belfry_server_set_property (GObject      *object,
       changed = self->max_body_bytes != g_value_get_uint64 (value);
       self->max_body_bytes = g_value_get_uint64 (value);
       break;
+    case PROP_MAX_BATCH_BYTES:
+      changed = self->max_batch_bytes != g_value_get_uint64 (value);
+      self->max_batch_bytes = g_value_get_uint64 (value);
+      break;
     case PROP_MAX_WS_MESSAGE_BYTES:
       changed = self->max_ws_message_bytes != g_value_get_uint64 (value);
       self->max_ws_message_bytes = g_value_get_uint64 (value);
@@ -283,6 +291,16 @@ install_settings (void)
    */
   properties[PROP_MAX_BODY_BYTES] =
     g_param_spec_uint64 ("max-body-bytes", NULL, NULL, 1024, G_MAXINT64, 8 * 65536 + 16384, flags);
+
+  /**
+   * BelfryServer:max-batch-bytes:
+   *
+   * Longest body of a request that brings a batch, before and after it is unpacked.
+   *
+   * Since: 0.1
+   */
+  properties[PROP_MAX_BATCH_BYTES] =
+    g_param_spec_uint64 ("max-batch-bytes", NULL, NULL, 1024, G_MAXINT64, 1048576, flags);
 
   /**
    * BelfryServer:max-ws-message-bytes:

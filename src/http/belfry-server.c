@@ -127,9 +127,10 @@ belfry_server_forget_request (BelfryServer  *self,
 }
 
 guint64
-belfry_server_get_max_body_bytes (BelfryServer *self)
+belfry_server_get_max_body_bytes (BelfryServer      *self,
+                                  const BelfryRoute *route)
 {
-  return self->max_body_bytes;
+  return route != NULL && (route->flags & BELFRY_ROUTE_BATCH) != 0 ? self->max_batch_bytes : self->max_body_bytes;
 }
 
 void
@@ -137,6 +138,23 @@ belfry_server_request_done (BelfryServer *self)
 {
   if (self->drain != NULL)
     belfry_drain_request_done (self->drain);
+}
+
+void
+belfry_server_count_answer (BelfryServer *self,
+                            BelfryRoute  *route,
+                            guint         status)
+{
+  guint64 *answers = route != NULL ? route->answers : self->answer_tally.unmatched;
+
+  answers[MIN (status / 100, BELFRY_N_STATUS_CLASSES) - 1]++;
+}
+
+void
+belfry_server_observe_answer (BelfryServer *self,
+                              gint64        started_usec)
+{
+  belfry_histogram_observe (&self->answer_tally.request_times, g_get_monotonic_time () - started_usec);
 }
 
 static void
@@ -158,9 +176,11 @@ belfry_server_constructed (GObject *object)
   belfry_rest_add_event_routes (self);
   belfry_rest_add_type_routes (self);
   belfry_rest_add_state_routes (self);
+  belfry_rest_add_buffer_routes (self);
   belfry_upgrade_add_routes (self);
   belfry_event_stream_add_routes (self);
   belfry_pages_add_routes (self);
+  belfry_metrics_add_routes (self);
 }
 
 static void
@@ -195,6 +215,7 @@ belfry_server_finalize (GObject *object)
   BelfryServer *self = BELFRY_SERVER (object);
 
   g_clear_pointer (&self->type_file, belfry_type_file_unref);
+  g_clear_object (&self->metrics);
   g_clear_pointer (&self->answers, belfry_answer_quota_unref);
   g_clear_pointer (&self->context, g_main_context_unref);
   g_clear_pointer (&self->admission, belfry_admission_free);
@@ -234,7 +255,9 @@ belfry_server_init (BelfryServer *self)
   self->cors = belfry_cors_new (any_origin, NULL);
   self->admission = belfry_admission_new ();
   self->answers = belfry_answer_quota_new (MAX_ANSWER_BYTES);
+  belfry_histogram_init_times (&self->answer_tally.request_times);
   self->max_body_bytes = 8 * 65536 + 16384;
+  self->max_batch_bytes = 1048576;
   self->max_ws_message_bytes = 1048576;
   self->max_ws_connections_per_ip = 20;
 }
@@ -273,6 +296,24 @@ belfry_server_get_pipeline (BelfryServer *self)
   g_return_val_if_fail (BELFRY_IS_SERVER (self), NULL);
 
   return self->pipeline;
+}
+
+/**
+ * belfry_server_get_metrics:
+ * @self: a server
+ *
+ * Gets what the server tells at `/metrics`, for programs that have families of their own to add.
+ *
+ * Returns: (transfer none): the metrics
+ *
+ * Since: 0.1
+ */
+BelfryMetrics *
+belfry_server_get_metrics (BelfryServer *self)
+{
+  g_return_val_if_fail (BELFRY_IS_SERVER (self), NULL);
+
+  return self->metrics;
 }
 
 /**

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "belfry-access.h"
+#include "belfry-metrics.h"
 #include "belfry-pipeline.h"
 #include "belfry-request.h"
 
@@ -30,6 +31,7 @@ typedef void (*BelfryRouteFunc) (BelfryServer *server, BelfryRequest *request, g
 
 BELFRY_AVAILABLE_IN_ALL BelfryServer   *belfry_server_new (BelfryPipeline *pipeline);
 BELFRY_AVAILABLE_IN_ALL BelfryPipeline *belfry_server_get_pipeline (BelfryServer *self);
+BELFRY_AVAILABLE_IN_ALL BelfryMetrics  *belfry_server_get_metrics  (BelfryServer *self);
 /* pattern: "/events/{id}" with at most one {name}, which stands for one segment; served with and without /api/v1. */
 BELFRY_AVAILABLE_IN_ALL void     belfry_server_add_route (BelfryServer *self, const char *method, const char *pattern, BelfryRouteFunc func, gpointer user_data, GDestroyNotify destroy);
 BELFRY_AVAILABLE_IN_ALL void     belfry_server_add_route_full (BelfryServer *self, const char *method, const char *pattern, BelfryRouteFlags flags, BelfryScope scopes, BelfryRateClass rate_class, BelfryRouteFunc func, gpointer user_data, GDestroyNotify destroy);

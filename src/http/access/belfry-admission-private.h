@@ -19,11 +19,14 @@ typedef enum
   BELFRY_VERDICT_FORBIDDEN,
 } BelfryVerdict;
 
+#define BELFRY_N_RATE_CLASSES (BELFRY_RATE_CLASS_COLLECT + 1)
+
 typedef struct
 {
   guint64 unauthorized;
   guint64 forbidden;
   guint64 rate_limited;
+  guint64 rate_limited_by[BELFRY_N_RATE_CLASSES];  /* the same, by class */
 } BelfryAdmissionTally;
 
 BelfryAdmission   *belfry_admission_new         (void);
@@ -41,13 +44,28 @@ BelfryVerdict      belfry_admission_judge       (BelfryAdmission *self, BelfryRe
 /* The same, and does not count what it turns away. */
 BelfryVerdict      belfry_admission_look        (BelfryAdmission *self, BelfryRequest *request, gboolean query_too);
 /* Counts the request towards the rate of its client; FALSE when there were too many, and then wait_seconds says when the
- * next one passes. Whoever turns it away counts that in the tally. */
+ * next one passes. Whoever turns it away counts that with belfry_admission_count_limited(). */
 gboolean           belfry_admission_take        (BelfryAdmission *self, BelfryRequest *request, gint64 now_usec,
                                                  guint64 *wait_seconds);
+/* Somebody who does not come by HTTP. */
+typedef struct
+{
+  const char     *key;         /* or NULL */
+  const char     *peer;        /* as gRPC writes an address: ipv4:127.0.0.1:4711 */
+  gboolean        is_guarded;  /* needs a key also without require-auth, while there is an api-key */
+  BelfryScope     scopes;      /* any one of them is enough */
+  BelfryRateClass rate_class;
+} BelfryAdmissionCaller;
+
+/* The same for such. */
+BelfryVerdict      belfry_admission_judge_caller (BelfryAdmission *self, const BelfryAdmissionCaller *caller);
+gboolean           belfry_admission_take_caller (BelfryAdmission *self, const BelfryAdmissionCaller *caller,
+                                                 gint64 now_usec);
 /* The client's address, as the proxies tell it. */
 void               belfry_admission_find_address (BelfryAdmission *self, BelfryRequest *request,
                                                   BelfryClientAddress *address);
 BelfryAdmissionTally *belfry_admission_get_tally (BelfryAdmission *self);
+void               belfry_admission_count_limited (BelfryAdmission *self, BelfryRateClass rate_class);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (BelfryAdmission, belfry_admission_free)
 

@@ -78,6 +78,14 @@ belfry_admission_set_proxies (BelfryAdmission     *self,
   return TRUE;
 }
 
+void
+belfry_admission_count_limited (BelfryAdmission *self,
+                                BelfryRateClass  rate_class)
+{
+  self->tally.rate_limited++;
+  self->tally.rate_limited_by[rate_class]++;
+}
+
 BelfryAdmissionTally *
 belfry_admission_get_tally (BelfryAdmission *self)
 {
@@ -122,6 +130,13 @@ find_grant (BelfryAdmission *self,
   return grant;
 }
 
+static gboolean
+needs_key (BelfryAdmission *self,
+           gboolean         is_guarded)
+{
+  return self->require_auth || (is_guarded && belfry_key_ring_has_main (self->keys));
+}
+
 BelfryVerdict
 belfry_admission_look (BelfryAdmission *self,
                        BelfryRequest   *request,
@@ -134,7 +149,7 @@ belfry_admission_look (BelfryAdmission *self,
     grant = find_grant (self, request, query_too);
   if (grant != NULL)
     belfry_request_set_grant (request, grant);
-  if (!self->require_auth || (route->flags & BELFRY_ROUTE_OPEN))
+  if ((route->flags & BELFRY_ROUTE_OPEN) || !needs_key (self, (route->flags & BELFRY_ROUTE_GUARDED) != 0))
     return BELFRY_VERDICT_ADMITTED;
 
   if (grant == NULL)
@@ -213,5 +228,89 @@ belfry_admission_take (BelfryAdmission *self,
 
   if (!passes)
     *wait_seconds = (guint64) MAX (1, (wait_usec + G_USEC_PER_SEC - 1) / G_USEC_PER_SEC);
+  return passes;
+}
+
+/* --- who does not come by HTTP --- */
+
+BelfryVerdict
+belfry_admission_judge_caller (BelfryAdmission             *self,
+                               const BelfryAdmissionCaller *caller)
+{
+  BelfryGrant *grant;
+
+  if (!needs_key (self, caller->is_guarded))
+    return BELFRY_VERDICT_ADMITTED;
+
+  grant = find_key (self, caller->key);
+  if (grant == NULL)
+    {
+      self->tally.unauthorized++;
+      return BELFRY_VERDICT_UNAUTHORIZED;
+    }
+  if (!belfry_grant_allows (grant, caller->scopes))
+    {
+      self->tally.forbidden++;
+      return BELFRY_VERDICT_FORBIDDEN;
+    }
+
+  return BELFRY_VERDICT_ADMITTED;
+}
+
+/* ipv4:127.0.0.1:4711, ipv6:%5B::1%5D:4711 */
+static GSocketAddress *
+parse_peer (const char *peer)
+{
+  const char *colon = strchr (peer, ':');
+  g_autofree char *place = colon != NULL ? g_uri_unescape_string (colon + 1, NULL) : NULL;
+  char *port = place != NULL ? strrchr (place, ':') : NULL;
+  char *host = place;
+
+  if (port == NULL)
+    return NULL;
+
+  *port = '\0';
+  if (host[0] == '[' && port > host && port[-1] == ']')
+    {
+      port[-1] = '\0';
+      host++;
+    }
+  return g_inet_socket_address_new_from_string (host, (guint) g_ascii_strtoull (port + 1, NULL, 10));
+}
+
+gboolean
+belfry_admission_take_caller (BelfryAdmission             *self,
+                              const BelfryAdmissionCaller *caller,
+                              gint64                       now_usec)
+{
+  BelfryGrant *grant = belfry_key_ring_is_empty (self->keys) ? NULL : find_key (self, caller->key);
+  const BelfryRate *rate;
+  BelfryClientAddress address;
+  gint64 wait_usec = 0;
+  gboolean passes;
+
+  if (caller->rate_class == BELFRY_RATE_CLASS_NONE)
+    return TRUE;
+
+  rate = belfry_rate_limiter_get_rate (self->limiter, caller->rate_class);
+  if (grant != NULL)
+    {
+      passes = belfry_grant_take (grant, caller->rate_class, rate, now_usec, &wait_usec);
+    }
+  else if (rate->count == 0)
+    {
+      passes = TRUE;
+    }
+  else
+    {
+      g_autoptr(GSocketAddress) place = parse_peer (caller->peer);
+
+      (void) belfry_client_address_init (&address, place);
+      belfry_client_address_cut (&address);
+      passes = belfry_rate_limiter_take (self->limiter, caller->rate_class, &address, now_usec, &wait_usec);
+    }
+
+  if (!passes)
+    belfry_admission_count_limited (self, caller->rate_class);
   return passes;
 }

@@ -17,6 +17,7 @@ void           belfry_key_ring_set_main (BelfryKeyRing *self, const char *key);
  * from a file. */
 gboolean       belfry_key_ring_load     (BelfryKeyRing *self, const char *path, GError **error);
 gboolean       belfry_key_ring_is_empty (const BelfryKeyRing *self);
+gboolean       belfry_key_ring_has_main (const BelfryKeyRing *self);
 /* Takes as long for a wrong key as for a right one. Borrowed, or NULL. */
 BelfryGrant   *belfry_key_ring_find     (BelfryKeyRing *self, const char *key);
 

@@ -132,6 +132,12 @@ belfry_key_ring_is_empty (const BelfryKeyRing *self)
   return self->main == NULL && (self->keys == NULL || g_hash_table_size (self->keys) == 0);
 }
 
+gboolean
+belfry_key_ring_has_main (const BelfryKeyRing *self)
+{
+  return self->main != NULL;
+}
+
 static gboolean
 is_recent (const Recent *recent,
            const char   *key,

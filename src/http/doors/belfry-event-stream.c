@@ -94,6 +94,7 @@ start_stream (BelfryServer     *server,
 
   if (BELFRY_TELLS_REQUESTS ())
     belfry_request_log_answer (request, 200, 0, 0);
+  belfry_request_count_stream (request);
   stream = belfry_request_steal_connection (request);
   belfry_sse_session_start (belfry_server_get_sessions (server), stream, belfry_request_get_grant (request), head,
                             subscriber);

@@ -13,6 +13,12 @@ G_BEGIN_DECLS
  * count once, answered with that status when it is carried out, or NULL when it has no such header. */
 gboolean belfry_idempotency_read    (BelfryRequest *request, guint status, BelfryReceipt **receipt);
 
+/* Answers the request with what its receipt says: what was said when it was carried out, or 422 because that was another
+ * request. FALSE, with nothing answered, when the receipt is of no request that was carried out. */
+gboolean belfry_idempotency_respond (BelfryRequest *request, const BelfryReceipt *receipt);
+/* 409: the first request with this key is still on its way. */
+void     belfry_idempotency_respond_conflict (BelfryRequest *request);
+
 /* The key as it is meant: the content of a string in double quotes, or a bare word. NULL when it is neither, or not of 1
  * to 255 characters. */
 char    *belfry_idempotency_parse   (const char *text);

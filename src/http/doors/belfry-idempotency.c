@@ -151,6 +151,26 @@ respond_mismatch (BelfryRequest *request)
                                   "This key was used for a request with another body");
 }
 
+gboolean
+belfry_idempotency_respond (BelfryRequest       *request,
+                            const BelfryReceipt *receipt)
+{
+  if (receipt->outcome == BELFRY_RECEIPT_MISMATCHED)
+    respond_mismatch (request);
+  else if (receipt->answer != NULL)
+    belfry_request_respond (request, receipt->answer_status, "application/json", receipt->answer);
+  else
+    return FALSE;
+
+  return TRUE;
+}
+
+void
+belfry_idempotency_respond_conflict (BelfryRequest *request)
+{
+  belfry_request_respond_detail (request, 409, "A request with this " HEADER " is still being processed");
+}
+
 static void
 published_cb (GPtrArray     *events,
               BelfryReceipt *receipt,
@@ -158,14 +178,13 @@ published_cb (GPtrArray     *events,
               gpointer       user_data)
 {
   g_autoptr(Attempt) attempt = user_data;
+  BelfryPipeline *pipeline = belfry_server_get_pipeline (belfry_request_get_server (attempt->request));
 
+  if (error == NULL && receipt->outcome == BELFRY_RECEIPT_STORED)
+    belfry_pipeline_get_door (pipeline, BELFRY_DOOR_HTTP)->accepted += events->len;
   if (error != NULL)
     belfry_request_respond_error (attempt->request, error);
-  else if (receipt->outcome == BELFRY_RECEIPT_MISMATCHED)
-    respond_mismatch (attempt->request);
-  else if (receipt->answer != NULL)
-    belfry_request_respond (attempt->request, receipt->answer_status, "application/json", receipt->answer);
-  else
+  else if (!belfry_idempotency_respond (attempt->request, receipt))
     belfry_request_respond_error (attempt->request, attempt->refusal);
 }
 
@@ -192,5 +211,5 @@ belfry_idempotency_publish (BelfryRequest *request,
   if (belfry_pipeline_publish_once (pipeline, events != NULL ? events : none, receipt, published_cb, attempt))
     g_steal_pointer (&attempt);
   else
-    belfry_request_respond_detail (request, 409, "A request with this " HEADER " is still being processed");
+    belfry_idempotency_respond_conflict (request);
 }

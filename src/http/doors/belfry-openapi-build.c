@@ -94,15 +94,18 @@ tell_facts (GString                  *text,
   g_autofree char *names = format_names (facts->event_types);
   const char *keys = "{\"ApiKey\":[]},{\"Bearer\":[]}";
   g_autofree char *security = g_strdup_printf ("[%s%s]", facts->require_auth ? "" : "{},", keys);
+  g_autofree char *guarded_security = g_strdup_printf ("[%s%s]", facts->require_auth || facts->has_key ? "" : "{},", keys);
   g_autofree char *stream_security = g_strdup_printf ("[%s%s,{\"StreamKey\":[]}]", facts->require_auth ? "" : "{},", keys);
 
   g_string_replace (text, "@version@", BELFRY_VERSION, 0);
   replace (text, "event-types", names);
   replace (text, "security", security);
+  replace (text, "guarded-security", guarded_security);
   replace (text, "stream-security", stream_security);
   replace_number (text, "max-payload-keys", facts->max_payload_keys);
   replace_number (text, "max-payload-bytes", facts->max_payload_bytes);
   replace_number (text, "max-body-bytes", facts->max_body_bytes);
+  replace_number (text, "max-batch-bytes", facts->max_batch_bytes);
   replace_number (text, "max-ws-message-bytes", facts->max_ws_message_bytes);
 }
 
@@ -128,14 +131,12 @@ merge (JsonObject *whole,
 }
 
 static void
-add_piece (JsonObject               *whole,
-           GResource                *resource,
-           const char               *name,
-           const BelfryOpenapiFacts *facts)
+add_text (JsonObject               *whole,
+          const char               *piece,
+          gssize                    length,
+          const BelfryOpenapiFacts *facts)
 {
-  g_autofree char *path = g_strconcat (FOLDER, name, NULL);
-  g_autoptr(GBytes) bytes = g_resource_lookup_data (resource, path, G_RESOURCE_LOOKUP_FLAGS_NONE, NULL);
-  g_autoptr(GString) text = g_string_new_len (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
+  g_autoptr(GString) text = g_string_new_len (piece, length);
   g_autoptr(GError) error = NULL;
   g_autoptr(JsonNode) node = NULL;
 
@@ -143,6 +144,18 @@ add_piece (JsonObject               *whole,
   node = json_from_string (text->str, &error);
   g_assert_no_error (error);
   merge (whole, json_node_get_object (node), 2);
+}
+
+static void
+add_piece (JsonObject               *whole,
+           GResource                *resource,
+           const char               *name,
+           const BelfryOpenapiFacts *facts)
+{
+  g_autofree char *path = g_strconcat (FOLDER, name, NULL);
+  g_autoptr(GBytes) bytes = g_resource_lookup_data (resource, path, G_RESOURCE_LOOKUP_FLAGS_NONE, NULL);
+
+  add_text (whole, g_bytes_get_data (bytes, NULL), (gssize) g_bytes_get_size (bytes), facts);
 }
 
 static int
@@ -162,6 +175,8 @@ join_pieces (const BelfryOpenapiFacts *facts)
   qsort (names, g_strv_length (names), sizeof *names, compare_names);
   for (gsize i = 0; names[i] != NULL; i++)
     add_piece (whole, resource, names[i], facts);
+  for (guint i = 0; facts->pieces != NULL && i < facts->pieces->len; i++)
+    add_text (whole, g_ptr_array_index (facts->pieces, i), -1, facts);
 
   return g_steal_pointer (&whole);
 }

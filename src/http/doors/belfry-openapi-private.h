@@ -11,9 +11,12 @@ typedef struct
 {
   char   **event_types;  /* owned */
   gboolean require_auth;
+  gboolean has_key;       /* API_KEY is set */
+  GPtrArray *pieces;      /* borrowed, or NULL; JSON texts that belong to routes of others */
   guint    max_payload_keys;
   guint    max_payload_bytes;
   guint64  max_body_bytes;
+  guint64  max_batch_bytes;
   guint64  max_ws_message_bytes;
 } BelfryOpenapiFacts;
 

@@ -61,6 +61,7 @@ get_limits (BelfryServer       *server,
   g_object_get (server,
                 "require-auth", &facts->require_auth,
                 "max-body-bytes", &facts->max_body_bytes,
+                "max-batch-bytes", &facts->max_batch_bytes,
                 "max-ws-message-bytes", &facts->max_ws_message_bytes,
                 NULL);
   g_object_get (belfry_pipeline_get_validator (pipeline),
@@ -69,12 +70,33 @@ get_limits (BelfryServer       *server,
                 NULL);
 }
 
+static GQuark
+get_pieces_quark (void)
+{
+  return g_quark_from_static_string ("belfry-description-pieces");
+}
+
+void
+belfry_server_add_description (BelfryServer *self,
+                               const char   *json)
+{
+  GPtrArray *pieces = g_object_get_qdata (G_OBJECT (self), get_pieces_quark ());
+
+  if (pieces == NULL)
+    {
+      pieces = g_ptr_array_new_with_free_func (g_free);
+      g_object_set_qdata_full (G_OBJECT (self), get_pieces_quark (), pieces, (GDestroyNotify) g_ptr_array_unref);
+    }
+  g_ptr_array_add (pieces, g_strdup (json));
+}
+
 static char *
 make_fingerprint (const BelfryOpenapiFacts *facts)
 {
-  return g_strdup_printf ("%d %u %u %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT, facts->require_auth,
-                          facts->max_payload_keys, facts->max_payload_bytes, facts->max_body_bytes,
-                          facts->max_ws_message_bytes);
+  return g_strdup_printf ("%d %d %u %u %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " %u",
+                          facts->require_auth, facts->has_key, facts->max_payload_keys, facts->max_payload_bytes,
+                          facts->max_body_bytes, facts->max_batch_bytes, facts->max_ws_message_bytes,
+                          facts->pieces != NULL ? facts->pieces->len : 0);
 }
 
 static void
@@ -87,6 +109,8 @@ get_openapi (BelfryServer  *server,
   g_autofree char *fingerprint = NULL;
 
   get_limits (server, &facts);
+  facts.pieces = g_object_get_qdata (G_OBJECT (server), get_pieces_quark ());
+  facts.has_key = belfry_key_ring_has_main (belfry_admission_get_keys (belfry_server_get_admission (server)));
   fingerprint = make_fingerprint (&facts);
   if (description->page == NULL || g_strcmp0 (description->fingerprint, fingerprint) != 0)
     {

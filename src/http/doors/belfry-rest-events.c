@@ -7,6 +7,7 @@
 #include "belfry-event-listing-private.h"
 #include "belfry-event-private.h"
 #include "belfry-idempotency-private.h"
+#include "belfry-learner-event-private.h"
 #include "belfry-pipeline-private.h"
 #include "belfry-rest-private.h"
 #include "belfry-timestamp-private.h"
@@ -37,6 +38,12 @@ dup_json (BelfryEvent *event)
   return g_bytes_new_with_free_func (json, length, (GDestroyNotify) belfry_event_unref, belfry_event_ref (event));
 }
 
+static BelfryDoorTally *
+get_tally (BelfryServer *server)
+{
+  return belfry_pipeline_get_door (belfry_server_get_pipeline (server), BELFRY_DOOR_HTTP);
+}
+
 static void
 published_cb (BelfryEvent  *event,
               const GError *error,
@@ -51,6 +58,7 @@ published_cb (BelfryEvent  *event,
       return;
     }
 
+  get_tally (belfry_request_get_server (request))->accepted++;
   json = dup_json (event);
   belfry_request_respond (request, 201, "application/json", json);
 }
@@ -72,6 +80,10 @@ post_event_once (BelfryServer  *server,
     {
       events = g_ptr_array_new_with_free_func ((GDestroyNotify) belfry_event_unref);
       g_ptr_array_add (events, event);
+    }
+  else
+    {
+      get_tally (server)->rejected++;
     }
   belfry_idempotency_publish (request, events, receipt, error);
 }
@@ -99,6 +111,7 @@ post_event (BelfryServer  *server,
                                     g_object_ref (request), &error))
     return;
 
+  get_tally (server)->rejected++;
   belfry_request_respond_error (request, error);
   g_object_unref (request);
 }
@@ -296,6 +309,25 @@ get_events (BelfryServer  *server,
 
 /* --- one event --- */
 
+/* As its sender had sent it to the collector. */
+static gboolean
+is_learner_view (BelfryRequest *request)
+{
+  return g_strcmp0 (belfry_request_get_query (request, "view"), "learner") == 0;
+}
+
+/* NULL for an event that was not collected. */
+static GBytes *
+dup_learner_json (BelfryEvent *event)
+{
+  g_autoptr(GString) json = g_string_new (NULL);
+
+  if (!belfry_learner_event_print (event, json))
+    return NULL;
+
+  return g_string_free_to_bytes (g_steal_pointer (&json));
+}
+
 static void
 looked_up_cb (GObject      *source,
               GAsyncResult *result,
@@ -307,11 +339,13 @@ looked_up_cb (GObject      *source,
   g_autoptr(GBytes) json = NULL;
 
   if (event != NULL)
+    json = is_learner_view (request) ? dup_learner_json (event) : dup_json (event);
+
+  if (json != NULL)
     {
-      json = dup_json (event);
       belfry_request_respond (request, 200, "application/json", json);
     }
-  else if (g_error_matches (error, BELFRY_ERROR, BELFRY_ERROR_NOT_FOUND))
+  else if (event != NULL || g_error_matches (error, BELFRY_ERROR, BELFRY_ERROR_NOT_FOUND))
     {
       belfry_request_respond_detail (request, 404, "Event not found");
     }
@@ -326,6 +360,14 @@ get_event (BelfryServer  *server,
            BelfryRequest *request,
            gpointer       user_data)
 {
+  const char *view = belfry_request_get_query (request, "view");
+
+  if (view != NULL && view[0] != '\0' && !is_learner_view (request))
+    {
+      belfry_request_respond_problem (request, "query", "view", "literal_error", "Input should be 'learner'");
+      return;
+    }
+
   belfry_event_store_lookup_async (get_store (server), belfry_request_get_path_param (request), NULL, looked_up_cb,
                                    g_object_ref (request));
 }

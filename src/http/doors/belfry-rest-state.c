@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * Copyright 2026 The Belfry authors */
+#include "belfry-buffer-private.h"
+#include "belfry-metrics-private.h"
 #include "belfry-rest-private.h"
 
 #include "belfry-error.h"
@@ -119,6 +121,7 @@ belfry_server_add_counters (BelfryServer *self,
   counters->name = g_strdup (name);
   g_weak_ref_init (&counters->object, object);
   g_ptr_array_add (all, counters);
+  belfry_metrics_bind_part (belfry_server_get_metrics (self), name, object);
 }
 
 static void
@@ -213,14 +216,16 @@ respond_health (BelfryRequest *request,
   g_auto(GStrv) uris = belfry_server_list_uris (server);
   g_autoptr(JsonBuilder) builder = json_builder_new ();
   g_autoptr(JsonNode) root = NULL;
+  gboolean is_well = belfry_rest_add_components (NULL, server);
 
   json_builder_begin_object (builder);
-  add_text (builder, "status", statuses[database]);
+  add_text (builder, "status", database == DATABASE_OK && !is_well ? "degraded" : statuses[database]);
   add_text (builder, "service", belfry_server_get_service_name (server));
   add_text (builder, "version", BELFRY_VERSION);
   json_builder_set_member_name (builder, "components");
   json_builder_begin_object (builder);
   add_text (builder, "database", states[database]);
+  (void) belfry_rest_add_components (builder, server);
   json_builder_end_object (builder);
   add_strings (builder, "urls", uris);
   add_count (builder, "uptime_seconds",

@@ -165,6 +165,7 @@ static void
 refuse (BelfryPublishSession *self,
         GString              *refusal)
 {
+  belfry_pipeline_get_door (self->pipeline, BELFRY_DOOR_WEBSOCKET)->rejected++;
   push_slot (self, (Slot) { .answer = refusal, .length = refusal->len });
   send_answers (self);
 }
@@ -200,6 +201,8 @@ on_published (BelfryEvent  *event,
   BelfryPublishSession *self = user_data;
   Slot *slot = find_slot (self, event);
 
+  if (error == NULL)
+    belfry_pipeline_get_door (self->pipeline, BELFRY_DOOR_WEBSOCKET)->accepted++;
   if (slot != oldest_slot (self))
     keep_answer (self, slot,
                  error != NULL ? answer_error (error) : belfry_message_new_accepted (belfry_event_get_id (event)));

@@ -23,6 +23,10 @@ typedef struct
   gint64 pong_timeout_usec;         /* how long a peer may leave a ping of ours unanswered */
 } BelfrySessionLimits;
 
+/* What is told of the codes of close frames; the last one stands for all others. */
+#define BELFRY_N_CLOSE_CODES 15
+extern const char * const belfry_close_code_names[BELFRY_N_CLOSE_CODES];
+
 /* Since the set was made, but for the last one. */
 typedef struct
 {
@@ -35,6 +39,7 @@ typedef struct
   guint64 pong_timeouts;         /* connections dropped because a ping stayed unanswered */
   guint64 stalled;               /* connections dropped because the peer took nothing for too long */
   guint64 delivered[2];          /* WebSocket, SSE */
+  guint64 closes[BELFRY_N_CLOSE_CODES];  /* close frames that were sent, by code */
   guint64 held_bytes;            /* now: kept alive by what kernels did not take yet */
 } BelfrySessionCounters;
 

@@ -77,6 +77,24 @@ belfry_web_socket_batch_text (BelfryBatch *batch,
 
 /* Closing. */
 
+/* 1005: without a code. */
+const char * const belfry_close_code_names[BELFRY_N_CLOSE_CODES] = {
+  "1000", "1001", "1002", "1003", "1005", "1007", "1008", "1009", "1011", "1013", "4001", "4002", "4004", "4009", "other",
+};
+
+static void
+count_close (BelfryWebSocket *self)
+{
+  static const guint16 codes[BELFRY_N_CLOSE_CODES - 1] = {
+    1000, 1001, 1002, 1003, 1005, 1007, 1008, 1009, 1011, 1013, 4001, 4002, 4004, 4009,
+  };
+  guint i = 0;
+
+  while (i < G_N_ELEMENTS (codes) && codes[i] != self->close_code)
+    i++;
+  belfry_session_set_get_tally (BELFRY_SESSION (self)->set)->closes[i]++;
+}
+
 static void
 send_close (BelfryWebSocket *self)
 {
@@ -92,6 +110,7 @@ send_close (BelfryWebSocket *self)
       memcpy (payload + 2, self->close_reason, n_reason);
       length = 2 + n_reason;
     }
+  count_close (self);
   belfry_web_socket_send (self, BELFRY_OPCODE_CLOSE, payload, length);
   self->close_sent = TRUE;
   if (self->close_received)
