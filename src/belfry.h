@@ -14,6 +14,7 @@
 #include "belfry-event-type-registry.h"
 #include "belfry-event-validator.h"
 #include "belfry-filter.h"
+#include "belfry-metrics.h"
 #include "belfry-pipeline.h"
 #include "belfry-request.h"
 #include "belfry-router.h"

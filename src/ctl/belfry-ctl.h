@@ -50,6 +50,7 @@ BelfryCtlExit belfry_ctl_run_query   (BelfryCtlOptions *options, char **argument
 BelfryCtlExit belfry_ctl_run_stats   (BelfryCtlOptions *options, char **arguments, GError **error);
 BelfryCtlExit belfry_ctl_run_clear   (BelfryCtlOptions *options, char **arguments, GError **error);
 BelfryCtlExit belfry_ctl_run_types   (BelfryCtlOptions *options, char **arguments, GError **error);
+BelfryCtlExit belfry_ctl_run_dead_letters (BelfryCtlOptions *options, char **arguments, GError **error);
 BelfryCtlExit belfry_ctl_run_verify  (BelfryCtlOptions *options, char **arguments, GError **error);
 BelfryCtlExit belfry_ctl_run_backup  (BelfryCtlOptions *options, char **arguments, GError **error);
 BelfryCtlExit belfry_ctl_run_hash_key (BelfryCtlOptions *options, char **arguments, GError **error);

@@ -18,6 +18,7 @@ static const BelfryCtlCommand commands[] = {
   { "stats", "Print the daemon's figures", belfry_ctl_run_stats },
   { "clear", "Remove events", belfry_ctl_run_clear },
   { "types", "List the types of events, or add one", belfry_ctl_run_types },
+  { "dead-letters", "List what was refused, and bring it back", belfry_ctl_run_dead_letters },
   { "verify", "Check a database file from end to end", belfry_ctl_run_verify },
   { "backup", "Copy a database, also of a running daemon", belfry_ctl_run_backup },
   { "restore", "Make a database out of a backup", belfry_ctl_run_restore },
@@ -30,7 +31,7 @@ list_commands (void)
   g_autoptr(GString) text = g_string_new ("Commands (belfryctl COMMAND --help tells more):");
 
   for (gsize i = 0; i < G_N_ELEMENTS (commands); i++)
-    g_string_append_printf (text, "\n  %-9s %s", commands[i].name, commands[i].summary);
+    g_string_append_printf (text, "\n  %-12s %s", commands[i].name, commands[i].summary);
 
   return g_string_free (g_steal_pointer (&text), FALSE);
 }

@@ -8,6 +8,7 @@
 #include <glib/gstdio.h>
 #include <linux/magic.h>
 
+#include "belfry-daemon-forward.h"
 #include "belfry-error.h"
 #include "belfry-event-type-registry.h"
 #include "belfry-key-file-private.h"
@@ -47,6 +48,16 @@ check_event_types (const BelfrySettings *settings,
 
   if (!belfry_event_type_registry_load_directory (registry, settings->event_types_dir, &error))
     g_prefix_error (&error, "BELFRY_EVENT_TYPES_DIR '%s': ", settings->event_types_dir);
+  take_problem (problems, error);
+}
+
+static void
+check_forward (const BelfrySettings *settings,
+               GPtrArray            *problems)
+{
+  g_autoptr(GError) error = NULL;
+
+  (void) belfry_daemon_forward_check (settings, &error);
   take_problem (problems, error);
 }
 
@@ -186,4 +197,5 @@ belfry_config_check_files (const BelfrySettings *settings,
   check_certificate (settings, problems);
   check_keys (settings, problems);
   check_event_types (settings, problems);
+  check_forward (settings, problems);
 }

@@ -39,6 +39,7 @@ wait_until_settled (BelfryDBusHost *host)
 
 BelfryDaemonBus *
 belfry_daemon_bus_new (BelfryServer         *server,
+                       BelfryCollector      *collector,
                        const BelfrySettings *settings)
 {
   BelfryDaemonBus *self;
@@ -48,6 +49,7 @@ belfry_daemon_bus_new (BelfryServer         *server,
 
   self = g_new0 (BelfryDaemonBus, 1);
   self->service = belfry_dbus_service_new (server);
+  belfry_dbus_service_set_collector (self->service, collector);
   g_object_set (self->service, "group", settings->d_bus_group,
                 "max-calls", (guint) settings->d_bus_max_calls,
                 "max-streams", (guint) settings->d_bus_max_streams,

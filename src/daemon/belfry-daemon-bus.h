@@ -2,6 +2,7 @@
  * Copyright 2026 The Belfry authors */
 #pragma once
 
+#include "belfry-collector.h"
 #include "belfry-server-private.h"
 #include "belfry-settings.h"
 
@@ -13,7 +14,8 @@ typedef struct _BelfryDaemonBus BelfryDaemonBus;
 typedef void (*BelfryDaemonBusStopped) (gpointer user_data);
 
 /* NULL when the settings want none. Waits a little until callers find the service, or it is clear that there is no bus. */
-BelfryDaemonBus *belfry_daemon_bus_new  (BelfryServer *server, const BelfrySettings *settings);
+BelfryDaemonBus *belfry_daemon_bus_new  (BelfryServer *server, BelfryCollector *collector,
+                                         const BelfrySettings *settings);
 /* func is called once; self may be NULL. */
 void             belfry_daemon_bus_stop (BelfryDaemonBus *self, BelfryDaemonBusStopped func, gpointer user_data);
 /* What lies outside of the settings is looked up anew; self may be NULL. */

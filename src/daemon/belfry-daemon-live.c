@@ -128,5 +128,6 @@ belfry_daemon_apply_live (BelfryDaemon          *self,
   /* The keys are in force: nothing from here on may fail. */
   merge_types (self, types);
   set_properties (self, settings, certificate);
+  belfry_daemon_collect_reload (self->collect, settings);
   return TRUE;
 }

@@ -8,6 +8,7 @@
 
 BelfryDaemonBus *
 belfry_daemon_bus_new (BelfryServer         *server,
+                       BelfryCollector      *collector,
                        const BelfrySettings *settings)
 {
   if (strcmp (settings->d_bus, "system") == 0)

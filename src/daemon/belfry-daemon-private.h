@@ -6,6 +6,8 @@
 #include "belfry-daemon.h"
 #include "belfry-pipeline.h"
 #include "belfry-reload-counts.h"
+#include "belfry-daemon-collect.h"
+#include "belfry-daemon-forward.h"
 #include "belfry-server-private.h"
 #include "belfry-server.h"
 #include "belfry-sqlite-store.h"
@@ -22,6 +24,8 @@ struct _BelfryDaemon
   BelfrySqliteStore *store;      /* owned */
   BelfryPipeline    *pipeline;   /* owned */
   BelfryServer      *server;     /* owned */
+  BelfryDaemonForward *forward;  /* owned */
+  BelfryDaemonCollect *collect;  /* owned */
   BelfryDaemonBus   *bus;        /* owned; NULL without D-Bus */
   GSource           *signals;    /* owned; watches SIGTERM, SIGINT and SIGHUP */
   BelfryReloadCounts *counts;    /* owned; what GET /stats tells of reloads */

@@ -10,6 +10,7 @@
 #endif
 
 #include "belfry-config-check.h"
+#include "belfry-daemon-metrics.h"
 #include "belfry-descriptor-limit.h"
 #include "belfry-router.h"
 #include "belfry-signals.h"
@@ -37,6 +38,8 @@ belfry_daemon_free (BelfryDaemon *self)
   g_clear_pointer (&self->signals, g_source_unref);
   g_clear_pointer (&self->bus, belfry_daemon_bus_free);
   g_clear_object (&self->server);
+  g_clear_pointer (&self->collect, belfry_daemon_collect_free);
+  g_clear_pointer (&self->forward, belfry_daemon_forward_free);
   g_clear_object (&self->pipeline);
   if (self->store != NULL)
     belfry_sqlite_store_close (self->store);
@@ -66,7 +69,10 @@ open_store (BelfryDaemon          *self,
   g_object_set (self->store, "max-waiting-events", (guint) MIN (settings->max_waiting_events, G_MAXUINT),
                 "max-waiting-bytes", settings->max_waiting_bytes,
                 "receipt-window-usec", settings->idempotency_window_usec,
-                "receipt-max-bytes", settings->idempotency_max_bytes, NULL);
+                "receipt-max-bytes", settings->idempotency_max_bytes,
+                "dead-letters-max", settings->dead_letters_max,
+                "dead-letters-max-bytes", settings->dead_letters_max_bytes,
+                "dead-letters-max-age-usec", settings->dead_letter_retention_usec, NULL);
   if (!belfry_sqlite_store_open (self->store, NULL, error))
     {
       g_clear_object (&self->store);
@@ -125,12 +131,14 @@ make_server (BelfryDaemon          *self,
              GError               **error)
 {
   self->server = belfry_server_new (self->pipeline);
+  belfry_daemon_metrics_add (self->server, self->store);
   g_object_set (self->server,
                 "max-ws-message-bytes", settings->max_ws_message_bytes,
                 NULL);
   self->counts = belfry_reload_counts_new ();
   belfry_server_add_counters (self->server, "daemon", G_OBJECT (self->counts));
   belfry_server_set_type_file (self->server, self->type_file);
+  self->collect = belfry_daemon_collect_new (self->server, settings);
   return belfry_daemon_apply_live (self, settings, error);
 }
 
@@ -150,20 +158,23 @@ listen_everywhere (BelfryDaemon          *self,
         }
     }
 
-  return TRUE;
+  return belfry_daemon_collect_listen (self->collect, settings, error);
 }
 
 static void
 print_addresses (BelfryDaemon *self)
 {
   g_auto(GStrv) uris = belfry_server_list_uris (self->server);
+  g_autofree char *grpc_uri = belfry_daemon_collect_dup_uri (self->collect);
 
   for (gsize i = 0; uris[i] != NULL; i++)
     printf ("Listening on %s\n", uris[i]);
+  if (grpc_uri != NULL)
+    printf ("Listening on %s\n", grpc_uri);
   fflush (stdout);
 }
 
-/* The server or the bus. */
+/* The server, the gRPC door, the bus or the forwarder. */
 static void
 on_part_stopped (gpointer user_data)
 {
@@ -200,7 +211,9 @@ stop (BelfryDaemon *self)
   self->is_stopping = TRUE;
   g_message ("Stopping");
   belfry_daemon_notify_manager ("STOPPING=1");
-  self->n_parts_to_stop = 2;
+  self->n_parts_to_stop = 4;
+  belfry_daemon_forward_stop (self->forward, on_part_stopped, self);
+  belfry_daemon_collect_stop (self->collect, on_part_stopped, self);
   belfry_daemon_bus_stop (self->bus, on_part_stopped, self);
   belfry_server_stop_async (self->server, NULL, stopped_cb, self);
 }
@@ -246,10 +259,12 @@ belfry_daemon_start (BelfryDaemon    *self,
     }
 
   make_engine (self, settings, validator);
-  if (!make_server (self, settings, error) || !listen_everywhere (self, settings, error))
+  if (!make_server (self, settings, error)
+      || (self->forward = belfry_daemon_forward_new (self->server, settings, error)) == NULL
+      || !listen_everywhere (self, settings, error))
     return FALSE;
 
-  self->bus = belfry_daemon_bus_new (self->server, settings);
+  self->bus = belfry_daemon_bus_new (self->server, belfry_daemon_collect_get_collector (self->collect), settings);
   /* Whoever is told that we listen may tell us to stop. */
   self->signals = belfry_signals_watch (on_signal, self);
   g_message ("belfryd " BELFRY_VERSION " serves the log in '%s'", self->database_path);

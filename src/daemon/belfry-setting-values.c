@@ -104,6 +104,26 @@ parse_ports (const char *text,
   return TRUE;
 }
 
+static gboolean
+parse_port (const char *text,
+            char      **value)
+{
+  guint64 port;
+
+  if (g_ascii_strcasecmp (text, "off") == 0)
+    {
+      g_free (*value);
+      *value = g_strdup ("off");
+      return TRUE;
+    }
+  if (!parse_number (text, 0, G_MAXUINT16, &port))
+    return FALSE;
+
+  g_free (*value);
+  *value = g_strdup_printf ("%" G_GUINT64_FORMAT, port);
+  return TRUE;
+}
+
 static void
 parse_list (const char *text,
             char     ***value)
@@ -308,6 +328,8 @@ parse_value (const BelfrySettingInfo *info,
       return parse_choice (text, info->choices, field);
     case BELFRY_SETTING_RATE:
       return parse_rate (text, field);
+    case BELFRY_SETTING_PORT:
+      return parse_port (text, field);
     case BELFRY_SETTING_ORIGINS:
       return parse_origins (text, field);
     case BELFRY_SETTING_NETWORKS:
@@ -352,6 +374,8 @@ belfry_setting_describe_allowed (const BelfrySettingInfo *info)
     case BELFRY_SETTING_CHOICE:
       choices = g_strsplit (info->choices, "|", -1);
       return g_strjoinv (", ", choices);
+    case BELFRY_SETTING_PORT:
+      return g_strdup ("a number from 0 to 65535, or off");
     case BELFRY_SETTING_RATE:
       return g_strdup_printf ("COUNT/second, COUNT/minute, COUNT/hour or COUNT/day with a COUNT up to %u, 0, unlimited",
                               BELFRY_SETTING_MAX_RATE);

@@ -33,7 +33,7 @@ static const BelfrySettingInfo settings[] = {
   { "RATE_LIMIT_QUERY", NULL, NULL, BELFRY_SETTING_RATE, "600/minute", 0, 0, NULL, NULL,
     "GET requests that one address or key may send", FIELD (rate_limit_query), FALSE, TRUE },
   { "RATE_LIMIT_ADMIN", NULL, NULL, BELFRY_SETTING_RATE, "10/minute", 0, 0, NULL, NULL,
-    "DELETE /events and POST /event-types that one address or key may send", FIELD (rate_limit_admin), FALSE, TRUE },
+    "DELETE /events, POST /event-types and requests for dead letters that one address or key may send", FIELD (rate_limit_admin), FALSE, TRUE },
   { "RATE_LIMIT_FILTERS", NULL, NULL, BELFRY_SETTING_RATE, "600/minute", 0, 0, NULL, NULL,
     "Changes to stored filters that one address or key may send", FIELD (rate_limit_filters), FALSE, TRUE },
   { "RATE_LIMIT_COLLECT", NULL, NULL, BELFRY_SETTING_RATE, "unlimited", 0, 0, NULL, NULL,
@@ -111,6 +111,43 @@ static const BelfrySettingInfo settings[] = {
   { "BELFRY_EVENT_TYPES_DIR", "event-types-dir", NULL, BELFRY_SETTING_FOLDER,
     BELFRY_SYSCONFDIR "/belfry/event-types.d", 0, 0, NULL, NULL,
     "Folder of key files with event types", FIELD (event_types_dir), FALSE, TRUE },
+  { "GRPC_HOST", NULL, NULL, BELFRY_SETTING_HOST, "0.0.0.0", 0, 0, NULL, NULL,
+    "Address to serve gRPC on", FIELD (grpc_host), FALSE },
+  { "GRPC_PORT", "grpc-port", NULL, BELFRY_SETTING_PORT, "50051", 0, 0, NULL, NULL,
+    "Port to serve gRPC on; 0 is any free one, off is none. When it is 50051 and taken, there is a warning and no gRPC", FIELD (grpc_port), FALSE },
+  { "MAX_BATCH_SIZE", NULL, NULL, BELFRY_SETTING_NUMBER, "100", 1, 100000, NULL, "events",
+    "Events that one request may bring to the collector", FIELD (max_batch_size), FALSE },
+  { "MAX_BATCH_SIZE_BYTES", NULL, NULL, BELFRY_SETTING_NUMBER, "1048576", 1024, 256 * 1024 * 1024, NULL, "bytes",
+    "Longest request to the collector, before and after it is unpacked", FIELD (max_batch_size_bytes), FALSE },
+  { "STREAM_BATCH_SIZE", NULL, NULL, BELFRY_SETTING_NUMBER, "10", 1, 10000, NULL, "events",
+    "Events of a gRPC stream that one acknowledgement covers at most", FIELD (stream_batch_size), FALSE },
+  { "DEAD_LETTERS_MAX", NULL, NULL, BELFRY_SETTING_NUMBER, "100000", 0, 1000000000, NULL, "letters",
+    "Refused events that are kept; the oldest go first. 0 is without end", FIELD (dead_letters_max), FALSE },
+  { "DEAD_LETTERS_MAX_BYTES", NULL, NULL, BELFRY_SETTING_NUMBER, "268435456", 0, 1024 * GIBIBYTE, NULL, "bytes",
+    "Bytes of refused events that are kept; the oldest go first. 0 is without end", FIELD (dead_letters_max_bytes), FALSE },
+  { "DEAD_LETTER_RETENTION", NULL, NULL, BELFRY_SETTING_DURATION, "30d", 0, 0, NULL, NULL,
+    "How long refused events are kept; 0 is without end", FIELD (dead_letter_retention_usec), FALSE },
+  { "KAFKA_BOOTSTRAP_SERVERS", "kafka", NULL, BELFRY_SETTING_STRING, "", 0, 0, NULL, NULL,
+    "Kafka brokers that every event is forwarded to, as HOST:PORT separated by commas; empty: none", FIELD (kafka_bootstrap_servers), FALSE },
+  { "KAFKA_TOPIC", NULL, NULL, BELFRY_SETTING_STRING, "learner.events", 0, 0, NULL, NULL,
+    "Topic of the events", FIELD (kafka_topic), FALSE },
+  { "KAFKA_DLQ_TOPIC", NULL, NULL, BELFRY_SETTING_STRING, "learner.events.dlq", 0, 0, NULL, NULL,
+    "Topic of what was refused; empty: it is only kept here", FIELD (kafka_dlq_topic), FALSE },
+  { "KAFKA_START", NULL, NULL, BELFRY_SETTING_CHOICE, "end", 0, 0, "end|beginning", NULL,
+    "When Kafka is set for the first time: forward what comes from then on, or all that the log holds", FIELD (kafka_start), FALSE },
+  { "KAFKA_CONFIG", NULL, NULL, BELFRY_SETTING_STRING, NULL, 0, 0, NULL, NULL,
+    "More properties of librdkafka, as name=value separated by commas; a comma within a value is \\,. It may hold secrets and is never given as an option",
+    FIELD (kafka_config), TRUE },
+  { "KAFKA_PARTITIONS", NULL, NULL, BELFRY_SETTING_NUMBER, "6", 1, 10000, NULL, "partitions",
+    "Partitions of topics that have to be created", FIELD (kafka_partitions), FALSE },
+  { "KAFKA_MAX_IN_FLIGHT", NULL, NULL, BELFRY_SETTING_NUMBER, "10000", 1, 1000000, NULL, "events",
+    "Events on their way to Kafka at a time; the others wait in the log", FIELD (kafka_max_in_flight), FALSE },
+  { "BUFFER_DIR", NULL, NULL, BELFRY_SETTING_FOLDER, NULL, 0, 0, NULL, NULL,
+    "Folder of the log, which is events.db in it, when DATABASE_PATH is unset", FIELD (buffer_dir), FALSE },
+  { "BUFFER_RETENTION_HOURS", NULL, NULL, BELFRY_SETTING_NUMBER, "24", 1, 876000, NULL, "hours",
+    "How long an event may wait for Kafka before no more are accepted", FIELD (buffer_retention_hours), FALSE },
+  { "BUFFER_MAX_BYTES", NULL, NULL, BELFRY_SETTING_NUMBER, "10737418240", 65536, 1024 * 1024 * GIBIBYTE, NULL, "bytes",
+    "How much may wait for Kafka before no more is accepted", FIELD (buffer_max_bytes), FALSE },
 };
 
 const BelfrySettingInfo *
@@ -144,6 +181,28 @@ check_together (BelfrySettings  *self,
   return TRUE;
 }
 
+static gboolean
+is_given (BelfrySettingSources *sources,
+          const char           *name)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (settings); i++)
+    if (g_str_equal (settings[i].name, name))
+      return belfry_setting_sources_find (sources, &settings[i], NULL) != NULL;
+
+  return FALSE;
+}
+
+static void
+use_buffer_dir (BelfrySettings       *self,
+                BelfrySettingSources *sources)
+{
+  if (self->buffer_dir == NULL || self->buffer_dir[0] == '\0' || is_given (sources, "DATABASE_PATH"))
+    return;
+
+  g_free (self->database_path);
+  self->database_path = g_build_filename (self->buffer_dir, "events.db", NULL);
+}
+
 static void
 take_problem (GPtrArray *problems,
               GError    *error)
@@ -171,6 +230,7 @@ belfry_settings_new_with_problems (BelfrySettingSources *sources,
         take_problem (problems, g_steal_pointer (&error));
     }
 
+  use_buffer_dir (self, sources);
   if (problems->len == n_before && !check_together (self, &error))
     take_problem (problems, g_steal_pointer (&error));
 

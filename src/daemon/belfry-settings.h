@@ -15,6 +15,7 @@ typedef enum
   BELFRY_SETTING_NUMBER,
   BELFRY_SETTING_DURATION,  /* kept in µs; minimum and maximum in seconds, a maximum of 0 is none */
   BELFRY_SETTING_PORTS,
+  BELFRY_SETTING_PORT,      /* kept as text: one port, or off */
   BELFRY_SETTING_LIST,      /* separated by commas */
   BELFRY_SETTING_CHOICE,
   BELFRY_SETTING_RATE,      /* kept as text: COUNT/PERIOD or unlimited */
@@ -94,6 +95,24 @@ typedef struct
   char    *tls_certificate;      /* or NULL */
   char    *tls_private_key;      /* or NULL */
   char    *event_types_dir;
+  char    *grpc_host;
+  char    *grpc_port;            /* a number or off */
+  guint64  max_batch_size;
+  guint64  max_batch_size_bytes;
+  guint64  stream_batch_size;
+  guint64  dead_letters_max;
+  guint64  dead_letters_max_bytes;
+  gint64   dead_letter_retention_usec;
+  char    *kafka_bootstrap_servers;
+  char    *kafka_topic;
+  char    *kafka_dlq_topic;
+  char    *kafka_start;          /* end or beginning */
+  char    *kafka_config;         /* or NULL */
+  guint64  kafka_partitions;
+  guint64  kafka_max_in_flight;
+  char    *buffer_dir;           /* or NULL */
+  guint64  buffer_retention_hours;
+  guint64  buffer_max_bytes;
 } BelfrySettings;
 
 /* Where values come from; the later one wins. */

@@ -6,6 +6,7 @@
 
 #include "belfry-command-line.h"
 #include "belfry-config-check.h"
+#include "belfry-daemon-forward.h"
 #include "belfry-daemon.h"
 #include "belfry-log.h"
 #include "belfry-setting-lists.h"
@@ -109,6 +110,12 @@ serve (BelfryCommandLine *line)
   if (settings == NULL)
     {
       print_error (error->message);
+      return EXIT_USAGE;
+    }
+  if (!belfry_daemon_forward_check (settings, &error))
+    {
+      print_error (error->message);
+      belfry_settings_free (settings);
       return EXIT_USAGE;
     }
 

@@ -8,6 +8,7 @@
 
 #include "belfry-dbus-error-private.h"
 #include "belfry-dbus-format-private.h"
+#include "belfry-dbus-letters-private.h"
 #include "belfry-error.h"
 #include "belfry-pipeline-private.h"
 #include "belfry-server-private.h"
@@ -129,9 +130,13 @@ published_cb (BelfryEvent  *event,
   BelfryDBusCall *call = user_data;
 
   if (error != NULL)
-    belfry_dbus_call_return_error (call, error);
-  else
-    belfry_dbus_call_return (call, g_variant_new ("(s)", belfry_event_get_id (event)));
+    {
+      belfry_dbus_call_return_error (call, error);
+      return;
+    }
+
+  belfry_pipeline_get_door (get_pipeline (call), BELFRY_DOOR_DBUS)->accepted++;
+  belfry_dbus_call_return (call, g_variant_new ("(s)", belfry_event_get_id (event)));
 }
 
 static void
@@ -143,10 +148,13 @@ publish (BelfryDBusCall *call)
 
   g_variant_get (call->parameters, "(&s)", &json);
   length = strlen (json);
-  if (length > belfry_server_get_max_body_bytes (call->service->server))
+  if (length > belfry_server_get_max_body_bytes (call->service->server, NULL))
     fail (call, BELFRY_DBUS_ERROR_INVALID_EVENT, "The event is too large");
   else if (!belfry_pipeline_publish_json (get_pipeline (call), json, length, published_cb, call, &error))
-    belfry_dbus_call_return_error (call, error);
+    {
+      belfry_pipeline_get_door (get_pipeline (call), BELFRY_DOOR_DBUS)->rejected++;
+      belfry_dbus_call_return_error (call, error);
+    }
 }
 
 /* NULL for a filter that is none. with_cursors: NULL where no cursors can be asked for. */
@@ -363,7 +371,6 @@ register_event_type (BelfryDBusCall *call)
 
 /* --- dead letters --- */
 
-/* Nothing is forwarded, so nothing could fail to be. */
 static void
 list_dead_letters (BelfryDBusCall *call)
 {
@@ -372,7 +379,7 @@ list_dead_letters (BelfryDBusCall *call)
 
   g_variant_get (call->parameters, "(u)", &limit);
   if (check_limit (limit, &error))
-    return_value (call, g_variant_new_array (G_VARIANT_TYPE_VARDICT, NULL, 0), NULL);
+    belfry_dbus_letters_list (call, limit);
   else
     belfry_dbus_call_return_error (call, error);
 }
@@ -380,7 +387,10 @@ list_dead_letters (BelfryDBusCall *call)
 static void
 replay_dead_letter (BelfryDBusCall *call)
 {
-  fail (call, BELFRY_DBUS_ERROR_NOT_FOUND, "Dead letter not found");
+  const char *id;
+
+  g_variant_get (call->parameters, "(&s)", &id);
+  belfry_dbus_letters_replay (call, id);
 }
 
 static const BelfryDBusMethod methods[] = {
@@ -393,7 +403,7 @@ static const BelfryDBusMethod methods[] = {
   { "Clear", BELFRY_DBUS_RIGHT_ADMIN, FALSE, clear },
   { "DisconnectSubscriber", BELFRY_DBUS_RIGHT_ADMIN, FALSE, disconnect_subscriber },
   { "RegisterEventType", BELFRY_DBUS_RIGHT_ADMIN, FALSE, register_event_type },
-  { "ListDeadLetters", BELFRY_DBUS_RIGHT_ADMIN, FALSE, list_dead_letters },
+  { "ListDeadLetters", BELFRY_DBUS_RIGHT_ADMIN, TRUE, list_dead_letters },
   { "ReplayDeadLetter", BELFRY_DBUS_RIGHT_ADMIN, FALSE, replay_dead_letter },
 };
 

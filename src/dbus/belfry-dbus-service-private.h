@@ -16,6 +16,7 @@ struct _BelfryDBusService
   GObject parent_instance;
 
   BelfryServer       *server;      /* owned */
+  BelfryCollector    *collector;   /* owned, or NULL */
   BelfryDBusBelfry1  *skeleton;    /* owned */
   BelfryDBusState    *state;       /* owned; while exported */
   BelfryDBusStreams  *streams;     /* owned */

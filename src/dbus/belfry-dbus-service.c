@@ -188,6 +188,7 @@ belfry_dbus_service_finalize (GObject *object)
   g_clear_pointer (&self->open_callers, g_hash_table_unref);
   g_clear_pointer (&self->streams, belfry_dbus_streams_free);
   g_clear_object (&self->skeleton);
+  g_clear_object (&self->collector);
   g_clear_object (&self->server);
   g_free (self->group);
 
@@ -306,4 +307,11 @@ belfry_dbus_service_stop (BelfryDBusService   *self,
 
   self->drain_func = func;
   self->drain_data = user_data;
+}
+
+void
+belfry_dbus_service_set_collector (BelfryDBusService *self,
+                                   BelfryCollector   *collector)
+{
+  g_set_object (&self->collector, collector);
 }

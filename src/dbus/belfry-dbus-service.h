@@ -2,6 +2,7 @@
  * Copyright 2026 The Belfry authors */
 #pragma once
 
+#include "belfry-collector.h"
 #include "belfry-server.h"
 
 G_BEGIN_DECLS
@@ -21,6 +22,8 @@ typedef void (*BelfryDBusDrainFunc) (gpointer user_data);
 typedef void (*BelfryDBusReadyFunc) (gpointer user_data);
 
 BelfryDBusService *belfry_dbus_service_new      (BelfryServer *server);
+/* Replays dead letters; without one there are none. */
+void               belfry_dbus_service_set_collector (BelfryDBusService *self, BelfryCollector *collector);
 /* On one connection at a time. ready is called when the properties hold for the first time; not after unexport. */
 gboolean           belfry_dbus_service_export   (BelfryDBusService *self, GDBusConnection *connection,
                                                  BelfryDBusReadyFunc ready, gpointer user_data, GError **error);
