@@ -19,6 +19,7 @@ typedef struct
 static const Kind kinds[] = {
   { "http", load_run_http },
   { "ws", load_run_ws },
+  { "collect", load_run_collect },
   { "jetstream", load_run_jetstream },
   { "fan-out", load_run_fan_out },
 };
@@ -189,6 +190,7 @@ check_options (LoadOptions  *options,
 
   if (options->connections < 1 || options->connections > 10000 || options->window < 1 || options->window > 65536
       || options->burst < 1 || options->burst > 65536 || options->subscribers > 100000
+      || options->batch < 1 || options->batch > 100000
       || options->groups < 1 || options->groups > 1000000 || options->size > 1000000
       || options->seconds <= 0 || options->seconds > 3600 || options->rate < 0)
     {
@@ -254,6 +256,7 @@ parse (LoadOptions   *options,
     { "post", 0, 0, G_OPTION_ARG_STRING, &options->post_path, "http: POST the events there (/api/v1/events)", "PATH" },
     { "peer", 0, 0, G_OPTION_ARG_STRING, &options->peer, "fan-out: belfry, nats or nchan", "NAME" },
     { "subscribers", 's', 0, G_OPTION_ARG_INT, &options->subscribers, "fan-out: subscribers (100)", "N" },
+    { "batch", 0, 0, G_OPTION_ARG_INT, &options->batch, "collect: events of one request (100)", "N" },
     { "burst", 'k', 0, G_OPTION_ARG_INT, &options->burst, "fan-out: events published at once (16)", "K" },
     { "filter", 'f', 0, G_OPTION_ARG_STRING, &options->filter, "fan-out: any, session, user or type", "KIND" },
     { "groups", 'g', 0, G_OPTION_ARG_INT, &options->groups, "fan-out: different filters of that kind (10)", "N" },
@@ -297,6 +300,7 @@ main (int    argc,
 {
   gboolean is_fan_out = argc > 1 && strcmp (argv[1], "fan-out") == 0;
   LoadOptions options = {
+    .batch = 100,
     .connections = is_fan_out ? 1 : 32,
     .window = 64,
     .subscribers = 100,

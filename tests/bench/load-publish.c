@@ -249,6 +249,22 @@ load_run_http (const LoadOptions  *options,
   return run (&load_http, options, result, error);
 }
 
+/* What is counted are events, not requests; the times are those of a batch. */
+gboolean
+load_run_collect (const LoadOptions  *options,
+                  LoadResult         *result,
+                  GError            **error)
+{
+  if (!run (&load_collect, options, result, error))
+    return FALSE;
+
+  result->sent *= options->batch;
+  result->answered *= options->batch;
+  result->failed *= options->batch;
+
+  return TRUE;
+}
+
 gboolean
 load_run_ws (const LoadOptions  *options,
              LoadResult         *result,

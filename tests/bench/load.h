@@ -144,6 +144,7 @@ typedef struct
   guint    window;
   guint    subscribers;
   guint    burst;
+  guint    batch;      /* collect: events of one request */
   guint    groups;
   char    *filter;
   double   rate;     /* events a second over all connections, 0: as fast as answers come */
@@ -270,6 +271,7 @@ gboolean load_peer_open  (LoadPeer           *self,
                           GError            **error);
 
 extern const LoadProtocol load_http;
+extern const LoadProtocol load_collect;
 extern const LoadProtocol load_belfry;
 extern const LoadProtocol load_nchan;
 extern const LoadProtocol load_nats;
@@ -277,6 +279,7 @@ extern const LoadProtocol load_jetstream;
 
 gboolean load_run_http    (const LoadOptions *options, LoadResult *result, GError **error);
 gboolean load_run_ws      (const LoadOptions *options, LoadResult *result, GError **error);
+gboolean load_run_collect (const LoadOptions *options, LoadResult *result, GError **error);
 gboolean load_run_jetstream (const LoadOptions *options, LoadResult *result, GError **error);
 gboolean load_run_fan_out (const LoadOptions *options, LoadResult *result, GError **error);
 

@@ -291,6 +291,31 @@ def test_clear_asks(belfryd):
         os.close(theirs)
 
 
+def test_dead_letters(belfryd, tmp_path):
+    daemon = belfryd()
+    good = {'learner_id': 'l', 'course_id': 'c', 'lesson_id': 'n', 'event_type': 'lesson_started', 'event_data': {}, 'timestamp': '2024-01-15'}
+    for bad in ({**good, 'course_id': ''}, {**good, 'event_type': 'no\x1btype'}, 5):
+        assert daemon.post({'events': [bad]}, path='/collect').status == 422
+    lines = ctl('dead-letters', url=daemon.url).splitlines()
+    assert [line.split()[3] for line in lines] == ['not_an_object', 'unknown_event_type', 'invalid_field'] and not any('\x1b' in line for line in lines)
+    listed = [json.loads(line) for line in ctl('dead-letters', 'list', '--json', '--reason=invalid_field', url=daemon.url).splitlines()]
+    assert [letter['field'] for letter in listed] == ['course_id']
+    assert len(ctl('dead-letters', '-n', '1', url=daemon.url).splitlines()) == 1
+    id = listed[0]['id']
+    assert json.loads(ctl('dead-letters', 'show', id, url=daemon.url)) == listed[0]
+    assert 'course_id' in ctl('dead-letters', 'replay', id, url=daemon.url, status=INVALID)
+    fixed = tmp_path / 'fixed.json'
+    fixed.write_text(json.dumps(good))
+    told = re.fullmatch(f'{id} is event (evt_[0-9a-f]+)\n', ctl('dead-letters', 'replay', id, fixed, url=daemon.url))
+    assert json.loads(ctl('--json', 'dead-letters', 'replay', id, '-', url=daemon.url, input='again'))['event_id'] == told.group(1)
+    assert ctl('dead-letters', 'delete', id, url=daemon.url) == '1 dead letter removed\n'
+    for verb in ('show', 'replay', 'delete'):
+        ctl('dead-letters', verb, id, url=daemon.url, status=NOT_FOUND)
+    for wrong in (('burn',), ('show',), ('delete', 'a', 'b'), ('replay',)):
+        ctl('dead-letters', *wrong, url=daemon.url, status=USAGE)
+    ctl('dead-letters', '-n', '0', url=daemon.url, status=INVALID)
+
+
 def test_key(belfryd):
     daemon = belfryd(REQUIRE_AUTH='true', API_KEY='geheim')
     for command in (['stats'], ['query'], ['tail'], ['publish', '{}'], ['publish'], ['clear', '--yes']):

@@ -301,6 +301,23 @@ def test_events_of_all_doors_are_the_same(on_bus, client):
     assert [json.loads(text) for text in texts] == [on_bus.get(f'/api/v1/events/{identity}').json()]
 
 
+def test_dead_letters_come_back_over_the_bus(on_bus, client):
+    on_bus.post({'name': 'dbus.later', 'description': 'Not there yet'}, path='/event-types')
+    sent = {'learner_id': 'l', 'course_id': 'c', 'lesson_id': 'n', 'event_type': 'dbus.never', 'event_data': {}, 'timestamp': '2024-01-15'}
+    assert on_bus.post({'events': [sent]}, path='/collect').status == 422
+    letter = client.call('ListDeadLetters', '(u)', 1)[0]
+    assert (letter['door'], letter['reason'], letter['field']) == ('collect', 'unknown_event_type', 'event_type')
+    assert json.loads(bytes(letter['body'])) == sent and 'event_id' not in letter
+    assert client.fails('ReplayDeadLetter', '(s)', letter['id']) == ERROR + 'InvalidEvent'
+    assert client.fails('ReplayDeadLetter', '(s)', 'dl_00000000ffff') == ERROR + 'NotFound'
+    client.call('RegisterEventType', '(ss)', 'dbus.never', 'Now it is')
+    for _ in range(2):
+        client.call('ReplayDeadLetter', '(s)', letter['id'])
+    again = client.call('ListDeadLetters', '(u)', 1)[0]
+    assert on_bus.get(f'/events/{again["event_id"]}').json()['event_type'] == 'dbus.never'
+    assert len(on_bus.query('event_type=dbus.never')) == 1
+
+
 def test_a_type_registered_is_kept(belfryd, bus):
     first = belfryd(DBUS_SESSION_BUS_ADDRESS=bus.address)
     Client(bus).call('RegisterEventType', '(ss)', 'own.type', 'One of ours')

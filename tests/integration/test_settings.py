@@ -36,7 +36,7 @@ def table():
     return [line.split('\t') for line in listed.splitlines()]
 
 
-SECRETS = {'API_KEY'}
+SECRETS = {'API_KEY', 'KAFKA_CONFIG'}
 NUMBERS = ['x', '', '-1', '1.5', '0x10', '1e3', '64k', '99999999999999999999', '18446744073709551616']
 WRONG_BY_KIND = [
     (r'a whole number of \w+ from', NUMBERS),
@@ -45,6 +45,7 @@ WRONG_BY_KIND = [
     (r'COUNT/second', ['x', '-1', '5', '200/fortnight', '/minute', '200/', '200 minute', '1.5/minute', '99999999999/second', '-5/day']),
     (r'addresses and networks', ['x', '10.0.0.0/33', 'fd00::/129', '300.1.1.1', '10.0.0.0/8,nobody', '::1/x', 'localhost']),
     (r'or origins', ['x', 'https://a.example/path', 'https://', 'http://a b', 'https://a.example,b']),
+    (r'a number from 0 to 65535', ['abc', '65536', '-1', '1.5', 'on', '80,81', '80 81']),
     (r'port numbers', ['abc', '65536', '-1', '8001,x', '80 01', '1.5', ',', ','.join(['1'] * 65)]),
     (r'or a host name', ['not..a..host', '1.2.3.4.5', '*', '300.1.1.1', '1.2.3', 'x-', '-x.example', 'no such host', 'http://x', 'x:80', '[::1',
                          '[1.2.3.4]', 'fe80::/10', ':::1', 'a' * 64, '.', 'x.' * 127 + 'x', b'\xff\xfe']),
@@ -91,7 +92,7 @@ def test_every_wrong_value_stops_the_start_with_one_line(tmp_path, name, option,
     value = values[0]
     if isinstance(value, bytes):
         return
-    unset = {name: None} if name in ('HOST', 'PORT', 'DATABASE_PATH') else {}
+    unset = {name: None} if name in ('HOST', 'PORT', 'GRPC_PORT', 'DATABASE_PATH') else {}
     path.write_text(f'[belfry]\n{name}={value}\n')
     check_refusal(run(tmp_path, ['--config', path], **unset), name, value, allowed)
     env_file.write_text(f'{name}={value}\n')
