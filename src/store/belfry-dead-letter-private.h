@@ -29,6 +29,9 @@ BelfryDeadLetter *belfry_dead_letter_new   (const char *door, const char *reason
 BelfryDeadLetter *belfry_dead_letter_ref   (BelfryDeadLetter *self);
 void              belfry_dead_letter_unref (BelfryDeadLetter *self);
 
+char             *belfry_dead_letter_format_id (guint64 number);
+gboolean          belfry_dead_letter_parse_id  (const char *id, guint64 *number);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (BelfryDeadLetter, belfry_dead_letter_unref)
 
 /* What is known of all letters. */

@@ -3,6 +3,12 @@
 
 #include "belfry-dead-letter-private.h"
 
+#include <string.h>
+
+/* Of the name by which clients know it. */
+#define ID_PREFIX "dl_"
+#define ID_DIGITS 12
+
 G_DEFINE_INTERFACE (BelfryDeadLetterKeeper, belfry_dead_letter_keeper, BELFRY_TYPE_EVENT_STORE)
 
 static void
@@ -159,4 +165,24 @@ belfry_dead_letter_keeper_get_tally (BelfryDeadLetterKeeper *self,
                                      BelfryDeadLetterTally  *tally)
 {
   BELFRY_DEAD_LETTER_KEEPER_GET_IFACE (self)->get_tally (self, tally);
+}
+
+char *
+belfry_dead_letter_format_id (guint64 number)
+{
+  return g_strdup_printf (ID_PREFIX "%012" G_GINT64_MODIFIER "x", number);
+}
+
+gboolean
+belfry_dead_letter_parse_id (const char *id,
+                             guint64    *number)
+{
+  const char *digits = id + strlen (ID_PREFIX);
+
+  if (!g_str_has_prefix (id, ID_PREFIX) || strlen (digits) != ID_DIGITS
+      || strspn (digits, "0123456789abcdef") != ID_DIGITS)
+    return FALSE;
+
+  *number = g_ascii_strtoull (digits, NULL, 16);
+  return TRUE;
 }

@@ -6,14 +6,13 @@
 #include "belfry-sqlite-log-private.h"
 #include "belfry-sqlite-receipts-private.h"
 #include "belfry-sqlite-sealer-private.h"
+#include "belfry-sqlite-types-private.h"
 
 G_BEGIN_DECLS
 
 typedef enum
 {
   BELFRY_SQLITE_INSERT_EVENT,
-  BELFRY_SQLITE_INSERT_TYPE,
-  BELFRY_SQLITE_UPDATE_TYPE,
   BELFRY_SQLITE_UPDATE_STATE,
   BELFRY_SQLITE_UPDATE_INDEXING,
   BELFRY_SQLITE_BEGIN,
@@ -39,26 +38,8 @@ typedef enum
   BELFRY_SQLITE_CHORE_RECEIPTS  = 1 << 4,
   BELFRY_SQLITE_CHORE_LETTERS   = 1 << 5,
   BELFRY_SQLITE_CHORE_CURSORS   = 1 << 6,
+  BELFRY_SQLITE_CHORE_COUNTS    = 1 << 7,
 } BelfrySqliteChore;
-
-typedef struct
-{
-  char     *name;  /* a GRefString */
-  guint32   id;
-  guint64   count;      /* as committed */
-  gint64    last_usec;  /* as committed */
-  guint64   pending;    /* events in the open transaction */
-  gboolean  is_new;     /* its row is in the open transaction */
-} BelfrySqliteType;
-
-/* What a transaction did to the statistics of one type. */
-typedef struct
-{
-  char    *name;  /* a GRefString */
-  guint64  added;
-  guint64  removed;
-  gint64   last_usec;  /* time of the newest of the added */
-} BelfrySqliteTypeChange;
 
 /* The writer's connection and what it knows of the log. Writer thread only. */
 typedef struct
@@ -67,8 +48,7 @@ typedef struct
   sqlite3           *db;  /* NULL between a failure and the next attempt */
   sqlite3_stmt      *statements[BELFRY_SQLITE_N_STATEMENTS];
   BelfrySqliteState  state;    /* as committed */
-  GHashTable        *types;    /* name → BelfrySqliteType */
-  GPtrArray         *touched;  /* BelfrySqliteType that the open transaction counts */
+  BelfrySqliteTypes *types;
   BelfrySqliteReceipts *receipts;
   BelfrySqliteDeadLetters *letters;
   BelfrySqliteSealer *sealer;
@@ -134,6 +114,8 @@ gboolean              belfry_sqlite_appender_recall (BelfrySqliteAppender  *self
                                                      GError               **error);
 gboolean              belfry_sqlite_appender_reclaim (BelfrySqliteAppender *self,
                                                      GError               **error);
+gboolean              belfry_sqlite_appender_settle_counts (BelfrySqliteAppender *self,
+                                                     GError               **error);
 gboolean              belfry_sqlite_appender_drop_old (BelfrySqliteAppender *self,
                                                      GError               **error);
 gboolean              belfry_sqlite_appender_seek_unindexed (BelfrySqliteAppender *self,
@@ -144,6 +126,5 @@ void                  belfry_sqlite_appender_bound_tail (BelfrySqliteAppender *s
 gboolean              belfry_sqlite_appender_set_aside (BelfrySqliteAppender *self,
                                                      BelfrySqliteChore      chore,
                                                      const GError          *error);
-GArray               *belfry_sqlite_type_changes_new (void);
 
 G_END_DECLS

@@ -9,30 +9,6 @@
 /* A block has a chunk for so many of its rows or more. */
 #define RECLAIM_ROWS_A_CHUNK 50
 
-static void
-count_type (BelfrySqliteAppender *self,
-            const char           *name,
-            GArray               *changes)
-{
-  const BelfrySqliteType *type = g_hash_table_lookup (self->types, name);
-  BelfrySqliteTypeChange change;
-
-  g_assert (type != NULL);
-  for (guint i = 0; i < changes->len; i++)
-    {
-      BelfrySqliteTypeChange *known = &g_array_index (changes, BelfrySqliteTypeChange, i);
-
-      if (known->name == type->name)
-        {
-          known->added++;
-          return;
-        }
-    }
-
-  change = (BelfrySqliteTypeChange) { g_ref_string_acquire (type->name), 1, 0, type->last_usec };
-  g_array_append_val (changes, change);
-}
-
 static guint
 count_unannounced (const BelfrySqliteAppender *self)
 {
@@ -59,24 +35,12 @@ belfry_sqlite_appender_adopt (BelfrySqliteAppender *self,
       places[i].position = position++;
       places[i].accepted_usec = self->state.last_usec;
       belfry_event_id_write (&self->log->id_key, self->state.origin, places[i].position, places[i].id);
-      count_type (self, belfry_event_get_event_type (g_ptr_array_index (events, i)), changes);
+      belfry_sqlite_types_tell_of (self->types, belfry_event_get_event_type (g_ptr_array_index (events, i)), changes);
     }
   belfry_event_seal_run ((BelfryEvent **) events->pdata, places, events->len);
   self->announced = self->state.next_position;
 
   return TRUE;
-}
-
-static const char *
-get_text (sqlite3_stmt *row,
-          int           column,
-          gssize       *length)
-{
-  const char *text = (const char *) sqlite3_column_text (row, column);
-
-  *length = text != NULL ? sqlite3_column_bytes (row, column) : 0;
-
-  return text;
 }
 
 static BelfryEvent *
@@ -86,16 +50,16 @@ make_event (sqlite3_stmt     *row,
   BelfryEventFields fields = { 0 };
 
   place->accepted_usec = sqlite3_column_int64 (row, 0);
-  fields.event_type = get_text (row, 1, &fields.event_type_length);
-  fields.source = get_text (row, 2, &fields.source_length);
-  fields.session_id = get_text (row, 3, &fields.session_id_length);
-  fields.user_id = get_text (row, 4, &fields.user_id_length);
-  fields.user_tier = get_text (row, 5, &fields.user_tier_length);
+  fields.event_type = belfry_sqlite_column_text (row, 1, &fields.event_type_length);
+  fields.source = belfry_sqlite_column_text (row, 2, &fields.source_length);
+  fields.session_id = belfry_sqlite_column_text (row, 3, &fields.session_id_length);
+  fields.user_id = belfry_sqlite_column_text (row, 4, &fields.user_id_length);
+  fields.user_tier = belfry_sqlite_column_text (row, 5, &fields.user_tier_length);
   fields.has_amount = sqlite3_column_type (row, 6) != SQLITE_NULL;
   fields.amount = sqlite3_column_double (row, 6);
-  fields.payload = get_text (row, 7, &fields.payload_length);
+  fields.payload = belfry_sqlite_column_text (row, 7, &fields.payload_length);
   fields.sent_usec = sqlite3_column_int64 (row, 8);
-  fields.learner = get_text (row, 9, &fields.learner_length);
+  fields.learner = belfry_sqlite_column_text (row, 9, &fields.learner_length);
 
   return belfry_event_new_trusted (&fields);
 }
@@ -148,7 +112,7 @@ belfry_sqlite_appender_recall (BelfrySqliteAppender  *self,
       places[i].position = position++;
       if (!recall_event (self, events, &places[i], error))
         return FALSE;
-      count_type (self, belfry_event_get_event_type (g_ptr_array_index (events, i)), changes);
+      belfry_sqlite_types_tell_of (self->types, belfry_event_get_event_type (g_ptr_array_index (events, i)), changes);
     }
   belfry_event_seal_run ((BelfryEvent **) events->pdata, places, n_events);
   self->announced = self->state.next_position;
@@ -223,6 +187,21 @@ belfry_sqlite_appender_reclaim (BelfrySqliteAppender  *self,
     return FALSE;
 
   self->may_hold_dead = !was_last;
+
+  return TRUE;
+}
+
+/* Takes off the counts of some types what was deleted of them, in a transaction of its own. */
+gboolean
+belfry_sqlite_appender_settle_counts (BelfrySqliteAppender  *self,
+                                      GError               **error)
+{
+  if (!belfry_sqlite_appender_begin (self, error) ||
+      !belfry_sqlite_types_pay (self->types, error) ||
+      !belfry_sqlite_appender_commit (self, &self->state, error))
+    return FALSE;
+
+  belfry_sqlite_types_settle_payment (self->types);
 
   return TRUE;
 }
@@ -344,6 +323,8 @@ describe_chore (BelfrySqliteChore chore)
       return "Old dead letters are not removed";
     case BELFRY_SQLITE_CHORE_CURSORS:
       return "Where forwarders stand is kept with the next events only";
+    case BELFRY_SQLITE_CHORE_COUNTS:
+      return "What was deleted stays in the counts of the file";
     default:
       g_assert_not_reached ();
     }

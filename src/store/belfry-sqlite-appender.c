@@ -5,8 +5,6 @@
 
 static const char *const sources[BELFRY_SQLITE_N_STATEMENTS] = {
   [BELFRY_SQLITE_INSERT_EVENT] = "INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-  [BELFRY_SQLITE_INSERT_TYPE] = "INSERT INTO event_type (name, count, last_seen) VALUES (?1, 0, 0)",
-  [BELFRY_SQLITE_UPDATE_TYPE] = "UPDATE event_type SET count = ?2, last_seen = ?3 WHERE id = ?1",
   [BELFRY_SQLITE_UPDATE_STATE] = "UPDATE state SET next_position = ?1, floor = ?2, merged = ?3, last_usec = ?4",
   [BELFRY_SQLITE_UPDATE_INDEXING] = "UPDATE indexing SET unindexed = ?1",
   [BELFRY_SQLITE_BEGIN] = "BEGIN IMMEDIATE",
@@ -25,39 +23,13 @@ static const char *const sources[BELFRY_SQLITE_N_STATEMENTS] = {
   [BELFRY_SQLITE_KEEP_CURSOR] = BELFRY_SQLITE_KEEP_CURSOR_SQL,
 };
 
-static void
-belfry_sqlite_type_free (gpointer data)
-{
-  BelfrySqliteType *type = data;
-
-  g_ref_string_release (type->name);
-  g_free (type);
-}
-
-static void
-clear_type_change (gpointer data)
-{
-  g_ref_string_release (((BelfrySqliteTypeChange *) data)->name);
-}
-
-GArray *
-belfry_sqlite_type_changes_new (void)
-{
-  GArray *changes = g_array_new (FALSE, FALSE, sizeof (BelfrySqliteTypeChange));
-
-  g_array_set_clear_func (changes, clear_type_change);
-
-  return changes;
-}
-
 BelfrySqliteAppender *
 belfry_sqlite_appender_new (BelfrySqliteLog *log)
 {
   BelfrySqliteAppender *self = g_new0 (BelfrySqliteAppender, 1);
 
   self->log = log;
-  self->types = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, belfry_sqlite_type_free);
-  self->touched = g_ptr_array_new ();
+  self->types = belfry_sqlite_types_new (log->tuning.type_rows);
   self->receipts = belfry_sqlite_receipts_new (log->receipt_window_usec, log->receipt_max_bytes);
   self->letters = belfry_sqlite_dead_letters_new (&log->letter_bounds);
   self->sealer = belfry_sqlite_sealer_new (log);
@@ -72,8 +44,7 @@ belfry_sqlite_appender_free (BelfrySqliteAppender *self)
   belfry_sqlite_sealer_free (self->sealer);
   belfry_sqlite_dead_letters_free (self->letters);
   belfry_sqlite_receipts_free (self->receipts);
-  g_ptr_array_unref (self->touched);
-  g_hash_table_unref (self->types);
+  belfry_sqlite_types_free (self->types);
   g_free (self);
 }
 
@@ -82,52 +53,12 @@ belfry_sqlite_appender_close (BelfrySqliteAppender *self)
 {
   for (guint i = 0; i < BELFRY_SQLITE_N_STATEMENTS; i++)
     g_clear_pointer (&self->statements[i], sqlite3_finalize);
+  belfry_sqlite_types_disconnect (self->types);
   belfry_sqlite_receipts_disconnect (self->receipts);
   belfry_sqlite_dead_letters_disconnect (self->letters);
   belfry_sqlite_sealer_disconnect (self->sealer);
   belfry_sqlite_sealer_cancel (self->sealer);
   g_clear_pointer (&self->db, sqlite3_close);
-}
-
-static BelfrySqliteType *
-add_type (BelfrySqliteAppender *self,
-          const char           *name,
-          guint32               id)
-{
-  BelfrySqliteType *type = g_new0 (BelfrySqliteType, 1);
-
-  type->name = g_ref_string_new (name);
-  type->id = id;
-  g_hash_table_insert (self->types, type->name, type);
-
-  return type;
-}
-
-static gboolean
-load_types (BelfrySqliteAppender  *self,
-            GError               **error)
-{
-  g_autoptr(sqlite3_stmt) stmt = NULL;
-  gboolean has_row;
-
-  g_hash_table_remove_all (self->types);
-  stmt = belfry_sqlite_prepare (self->db, "SELECT id, name, count, last_seen FROM event_type", error);
-  if (stmt == NULL)
-    return FALSE;
-
-  for (;;)
-    {
-      BelfrySqliteType *type;
-
-      if (!belfry_sqlite_next (stmt, &has_row, error))
-        return FALSE;
-      if (!has_row)
-        return TRUE;
-
-      type = add_type (self, (const char *) sqlite3_column_text (stmt, 1), (guint32) sqlite3_column_int64 (stmt, 0));
-      type->count = (guint64) sqlite3_column_int64 (stmt, 2);
-      type->last_usec = sqlite3_column_int64 (stmt, 3);
-    }
 }
 
 /* Of more rows than there is room for, the older half is dropped, in whole blocks. */
@@ -242,7 +173,7 @@ load (BelfrySqliteAppender  *self,
       !belfry_sqlite_schema_load_state (self->db, &self->state, error) ||
       !belfry_sqlite_schema_load_indexing (self->db, &self->state, error) ||
       !check_positions (self, error) ||
-      !load_types (self, error))
+      !belfry_sqlite_types_connect (self->types, self->db, error))
     return FALSE;
 
   if (!self->was_open)
@@ -327,15 +258,7 @@ belfry_sqlite_appender_begin (BelfrySqliteAppender  *self,
 void
 belfry_sqlite_appender_give_up (BelfrySqliteAppender *self)
 {
-  for (guint i = 0; i < self->touched->len; i++)
-    {
-      BelfrySqliteType *type = g_ptr_array_index (self->touched, i);
-
-      type->pending = 0;
-      if (type->is_new)
-        g_hash_table_remove (self->types, type->name);
-    }
-  g_ptr_array_set_size (self->touched, 0);
+  belfry_sqlite_types_give_up (self->types);
   belfry_sqlite_tail_take_back (self->log->tail, self->state.next_position);
   belfry_sqlite_sealer_take_back (self->sealer);
   belfry_sqlite_receipts_give_up (self->receipts);
@@ -402,30 +325,6 @@ belfry_sqlite_appender_commit (BelfrySqliteAppender     *self,
   return TRUE;
 }
 
-static BelfrySqliteType *
-ensure_type (BelfrySqliteAppender  *self,
-             const char            *name,
-             GError               **error)
-{
-  sqlite3_stmt *stmt = self->statements[BELFRY_SQLITE_INSERT_TYPE];
-  BelfrySqliteType *type = g_hash_table_lookup (self->types, name);
-
-  if (type == NULL)
-    {
-      belfry_sqlite_bind_text (stmt, 1, name, -1);
-      if (!belfry_sqlite_run (stmt, error))
-        return NULL;
-
-      type = add_type (self, name, (guint32) sqlite3_last_insert_rowid (self->db));
-      type->is_new = TRUE;
-    }
-
-  if (type->pending++ == 0)
-    g_ptr_array_add (self->touched, type);
-
-  return type;
-}
-
 /* Most events have none of it, and what was bound stays bound. */
 static void
 bind_learner (BelfrySqliteAppender *self,
@@ -461,20 +360,20 @@ insert_event (BelfrySqliteAppender   *self,
   const char *user_id = belfry_event_get_user_id (event);
   const char *user_tier = belfry_event_peek_user_tier (event);
   const BelfrySqliteBlocks *blocks = &self->log->blocks;
-  const BelfrySqliteType *type;
   const char *payload;
   gboolean has_amount;
   double amount;
   gsize length;
+  guint32 type;
 
-  type = ensure_type (self, belfry_event_get_event_type (event), error);
-  if (type == NULL)
+  type = belfry_sqlite_types_count (self->types, belfry_event_get_event_type (event), error);
+  if (type == 0)
     return FALSE;
 
   payload = belfry_event_peek_payload (event, &length);
   sqlite3_bind_int64 (stmt, 1, (gint64) place->position);
   sqlite3_bind_int64 (stmt, 2, place->accepted_usec);
-  sqlite3_bind_int64 (stmt, 3, type->id);
+  sqlite3_bind_int64 (stmt, 3, type);
   belfry_sqlite_bind_text (stmt, 4, belfry_event_get_source (event), -1);
   belfry_sqlite_bind_text (stmt, 5, session_id, -1);
   belfry_sqlite_bind_text (stmt, 6, user_id, -1);
@@ -492,24 +391,8 @@ insert_event (BelfrySqliteAppender   *self,
   entry->keys[BELFRY_SQLITE_COLUMN_SESSION] = belfry_sqlite_blocks_hash (blocks, session_id);
   entry->keys[BELFRY_SQLITE_COLUMN_USER] = belfry_sqlite_blocks_hash (blocks, user_id);
   entry->keys[BELFRY_SQLITE_COLUMN_TIER] = belfry_sqlite_blocks_hash (blocks, user_tier);
-  entry->keys[BELFRY_SQLITE_COLUMN_TYPE] = type->id;
+  entry->keys[BELFRY_SQLITE_COLUMN_TYPE] = type;
   entry->keys[BELFRY_SQLITE_COLUMN_AMOUNT] = has_amount ? belfry_sqlite_amount_key (amount) : 0;
-
-  return belfry_sqlite_run (stmt, error);
-}
-
-static gboolean
-write_type (BelfrySqliteAppender    *self,
-            const BelfrySqliteType  *type,
-            guint64                  count,
-            gint64                   last_usec,
-            GError                 **error)
-{
-  sqlite3_stmt *stmt = self->statements[BELFRY_SQLITE_UPDATE_TYPE];
-
-  sqlite3_bind_int64 (stmt, 1, type->id);
-  sqlite3_bind_int64 (stmt, 2, (gint64) count);
-  sqlite3_bind_int64 (stmt, 3, last_usec);
 
   return belfry_sqlite_run (stmt, error);
 }
@@ -521,42 +404,17 @@ write_run (BelfrySqliteAppender    *self,
            GError                 **error)
 {
   g_autofree BelfrySqliteTailEntry *entries = g_new (BelfrySqliteTailEntry, events->len);
-  gint64 accepted_usec = places[0].accepted_usec;
 
   for (guint i = 0; i < events->len; i++)
     if (!insert_event (self, g_ptr_array_index (events, i), &places[i], &entries[i], error))
       return FALSE;
 
-  for (guint i = 0; i < self->touched->len; i++)
-    {
-      const BelfrySqliteType *type = g_ptr_array_index (self->touched, i);
-
-      if (!write_type (self, type, type->count + type->pending, accepted_usec, error))
-        return FALSE;
-    }
+  if (!belfry_sqlite_types_write (self->types, places[0].accepted_usec, error))
+    return FALSE;
 
   belfry_sqlite_tail_append (self->log->tail, entries, events->len);
 
   return TRUE;
-}
-
-static void
-settle_types (BelfrySqliteAppender *self,
-              gint64                accepted_usec,
-              GArray               *changes)
-{
-  for (guint i = 0; i < self->touched->len; i++)
-    {
-      BelfrySqliteType *type = g_ptr_array_index (self->touched, i);
-      BelfrySqliteTypeChange change = { g_ref_string_acquire (type->name), type->pending, 0, accepted_usec };
-
-      g_array_append_val (changes, change);
-      type->count += type->pending;
-      type->last_usec = accepted_usec;
-      type->pending = 0;
-      type->is_new = FALSE;
-    }
-  g_ptr_array_set_size (self->touched, 0);
 }
 
 static gboolean
@@ -687,7 +545,7 @@ belfry_sqlite_appender_append (BelfrySqliteAppender  *self,
   if (!write_run (self, events, places, error) || !belfry_sqlite_appender_commit (self, &state, error))
     return FALSE;
 
-  settle_types (self, state.last_usec, changes);
+  belfry_sqlite_types_settle (self->types, state.last_usec, changes);
   if (G_UNLIKELY (state.next_position >= self->barrier) &&
       belfry_sqlite_log_find_free (self->log, state.next_position, &self->barrier) != state.next_position)
     self->barrier = state.next_position;
@@ -695,34 +553,6 @@ belfry_sqlite_appender_append (BelfrySqliteAppender  *self,
   belfry_event_seal_run ((BelfryEvent **) events->pdata, places, events->len);
 
   return TRUE;
-}
-
-static gboolean
-take_from_type (BelfrySqliteAppender  *self,
-                BelfrySqliteType      *type,
-                GHashTable            *counts,
-                GArray                *changes,
-                GError               **error)
-{
-  guint64 removed = type->count;
-  BelfrySqliteTypeChange change;
-
-  if (counts != NULL)
-    removed = GPOINTER_TO_SIZE (g_hash_table_lookup (counts, GUINT_TO_POINTER (type->id)));
-  if (removed == 0)
-    return TRUE;
-
-  if (removed > type->count)
-    {
-      g_set_error (error, BELFRY_ERROR, BELFRY_ERROR_CORRUPT,
-                   "The count of type '%s' is damaged", type->name);
-      return FALSE;
-    }
-
-  change = (BelfrySqliteTypeChange) { g_ref_string_acquire (type->name), 0, removed, type->last_usec };
-  g_array_append_val (changes, change);
-
-  return write_type (self, type, type->count - removed, type->last_usec, error);
 }
 
 /* Moves the floor to @cut in the open transaction and commits it. @counts (id of type → number)
@@ -735,28 +565,18 @@ belfry_sqlite_appender_delete (BelfrySqliteAppender  *self,
                                GError               **error)
 {
   BelfrySqliteState state = self->state;
-  BelfrySqliteType *type;
-  GHashTableIter iter;
 
   belfry_sqlite_sealer_forget_below (self->sealer, cut);
 
-  g_hash_table_iter_init (&iter, self->types);
-  while (g_hash_table_iter_next (&iter, NULL, (gpointer *) &type))
-    if (!take_from_type (self, type, counts, changes, error))
-      return FALSE;
+  if (!belfry_sqlite_types_remove (self->types, counts, changes, error))
+    return FALSE;
 
   state.floor = cut;
   state.merged = MAX (state.merged, cut - 1);
   if (!belfry_sqlite_appender_commit (self, &state, error))
     return FALSE;
 
-  for (guint i = 0; i < changes->len; i++)
-    {
-      const BelfrySqliteTypeChange *change = &g_array_index (changes, BelfrySqliteTypeChange, i);
-
-      type = g_hash_table_lookup (self->types, change->name);
-      type->count -= change->removed;
-    }
+  belfry_sqlite_types_settle_removal (self->types);
   self->may_hold_dead = TRUE;
 
   return TRUE;

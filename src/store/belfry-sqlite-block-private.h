@@ -18,6 +18,9 @@ G_BEGIN_DECLS
 
 #define BELFRY_SQLITE_BLOCK_MAX      (1 << BELFRY_SQLITE_BLOCK_BITS)
 
+/* Bytes of one of the highest amounts of a block. */
+#define BELFRY_SQLITE_HIGH_SIZE      6
+
 /* What events are found by, those first that tell the fewest apart from the rest. */
 typedef enum
 {
@@ -85,14 +88,17 @@ gboolean belfry_sqlite_chunk_mark_amounts (const guint8              *data,
                                            guint64                   *bitmap,
                                            guint                      first,
                                            guint                      n_positions);
+gboolean belfry_sqlite_chunk_mark_highest (const BelfrySqliteBlocks  *blocks,
+                                           const guint8              *data,
+                                           gsize                      length,
+                                           guint32                    least,
+                                           guint64                   *bitmap,
+                                           gboolean                  *is_all);
 gboolean belfry_sqlite_chunk_unpack       (const BelfrySqliteBlocks  *blocks,
                                            gint64                     id,
                                            const guint8              *data,
                                            gsize                      length,
                                            guint32                   *const keys[BELFRY_SQLITE_N_COLUMNS]);
-guint32  belfry_sqlite_chunk_get_maximum  (const guint8              *data,
-                                           gsize                      length,
-                                           guint                      part);
 
 static inline guint
 belfry_sqlite_blocks_get_size (const BelfrySqliteBlocks *self)
@@ -104,6 +110,13 @@ static inline guint
 belfry_sqlite_blocks_get_part_bits (const BelfrySqliteBlocks *self)
 {
   return self->bits - BELFRY_SQLITE_PART_BITS;
+}
+
+/* So many of the highest amounts of a block have a chunk of their own. What more events have is found in few parts. */
+static inline guint
+belfry_sqlite_blocks_get_max_highest (const BelfrySqliteBlocks *self)
+{
+  return 1u << (belfry_sqlite_blocks_get_part_bits (self) - 1);
 }
 
 static inline guint64

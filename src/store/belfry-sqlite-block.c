@@ -12,8 +12,10 @@
  *   bits each), under the first of the keys;
  * - the places of one long list that lie in one part of the block: 0 (16 bits), then those, under the key and the part.
  *
- * Amounts have an order instead: for each part of the block that has any, the keys of all its positions (32 bits each)
- * under the key 0, and the highest of each part under the key 1. All numbers are little endian. */
+ * Amounts have an order instead. The highest of a block, as many as half a part has positions, stand under the key 1, the
+ * lowest of them first, each as its key (32 bits) and its place (16 bits): a search for what few events have reads only
+ * those. When they are as many as that, there are besides for each part that has any the keys of all its positions (32 bits
+ * each) under the key 0. All numbers are little endian. */
 
 #include "belfry-sqlite-block-private.h"
 
@@ -147,26 +149,6 @@ belfry_sqlite_chunks_clear (BelfrySqliteChunks *self)
 {
   g_clear_pointer (&self->chunks, g_array_unref);
   g_clear_pointer (&self->bytes, g_byte_array_unref);
-}
-
-static inline guint16
-read_16 (const guint8 *data)
-{
-  guint16 number;
-
-  memcpy (&number, data, sizeof number);
-
-  return GUINT16_FROM_LE (number);
-}
-
-static inline guint32
-read_32 (const guint8 *data)
-{
-  guint32 number;
-
-  memcpy (&number, data, sizeof number);
-
-  return GUINT32_FROM_LE (number);
 }
 
 static inline guint8 *
@@ -334,35 +316,43 @@ add_lists (BelfrySqliteChunks       *self,
 }
 
 static void
-add_amounts (BelfrySqliteChunks       *self,
-             const BelfrySqliteBlocks *blocks,
-             guint64                   block,
-             const guint32            *keys)
+add_highest_amounts (BelfrySqliteChunks       *self,
+                     const BelfrySqliteBlocks *blocks,
+                     guint64                   block,
+                     const guint64            *entries,
+                     guint                     n_entries)
+{
+  guint n = MIN (n_entries, belfry_sqlite_blocks_get_max_highest (blocks));
+  guint8 *data = add_chunk (self, belfry_sqlite_blocks_id (blocks, block, BELFRY_SQLITE_COLUMN_AMOUNT, 1, 0),
+                            n * BELFRY_SQLITE_HIGH_SIZE);
+
+  for (guint i = n_entries - n; i < n_entries; i++)
+    data = write_16 (write_32 (data, ENTRY_KEY (entries[i])), ENTRY_PLACE (entries[i]));
+}
+
+static void
+add_all_amounts (BelfrySqliteChunks       *self,
+                 const BelfrySqliteBlocks *blocks,
+                 guint64                   block,
+                 const guint32            *keys)
 {
   guint part_size = 1u << belfry_sqlite_blocks_get_part_bits (blocks);
-  guint32 maxima[BELFRY_SQLITE_N_PARTS] = { 0 };
-  gboolean has_any = FALSE;
-  guint8 *data;
 
   for (guint part = 0; part < BELFRY_SQLITE_N_PARTS; part++, keys += part_size)
     {
+      guint32 any = 0;
+      guint8 *data;
+
       for (guint i = 0; i < part_size; i++)
-        maxima[part] = MAX (maxima[part], keys[i]);
-      if (maxima[part] == 0)
+        any |= keys[i];
+      if (any == 0)
         continue;
 
-      has_any = TRUE;
       data = add_chunk (self, belfry_sqlite_blocks_id (blocks, block, BELFRY_SQLITE_COLUMN_AMOUNT, 0, part),
                         part_size * 4);
       for (guint i = 0; i < part_size; i++)
         data = write_32 (data, keys[i]);
     }
-
-  if (!has_any)
-    return;
-  data = add_chunk (self, belfry_sqlite_blocks_id (blocks, block, BELFRY_SQLITE_COLUMN_AMOUNT, 1, 0), sizeof maxima);
-  for (guint part = 0; part < BELFRY_SQLITE_N_PARTS; part++)
-    data = write_32 (data, maxima[part]);
 }
 
 /* @keys are those of all positions of the block, 0 where an event has none or there is no event. */
@@ -377,12 +367,6 @@ belfry_sqlite_chunks_add_column (BelfrySqliteChunks       *self,
   g_autofree guint64 *entries = NULL;
   g_autofree guint64 *spare = NULL;
 
-  if (column == BELFRY_SQLITE_COLUMN_AMOUNT)
-    {
-      add_amounts (self, blocks, block, keys);
-      return;
-    }
-
   entries = g_new (guint64, size);
   spare = g_new (guint64, size);
   for (guint i = 0; i < size; i++)
@@ -390,225 +374,17 @@ belfry_sqlite_chunks_add_column (BelfrySqliteChunks       *self,
       entries[n_entries] = (guint64) keys[i] << 32 | i;
       n_entries += keys[i] != 0;
     }
-  if (n_entries > 0)
-    add_lists (self, blocks, block, column,
-               sort_entries (entries, spare, n_entries, 15 + blocks->bits), n_entries);
-}
+  if (n_entries == 0)
+    return;
 
-static inline gboolean
-mark_places (const guint8 *places,
-             guint         n_places,
-             guint64      *bitmap,
-             guint         n_positions)
-{
-  for (guint i = 0; i < n_places; i++)
-    {
-      guint place = read_16 (places + i * 2);
-
-      if (G_UNLIKELY (place >= n_positions))
-        return FALSE;
-      bitmap[place / 64] |= G_GUINT64_CONSTANT (1) << place % 64;
-    }
-
-  return TRUE;
-}
-
-/* Index of the key among those of the chunk; @n_keys when it is not one of them. */
-static guint
-find_key (const guint8 *keys,
-          guint         n_keys,
-          guint32       key)
-{
-  guint low = 0, high = n_keys;
-
-  while (low < high)
-    {
-      guint middle = low + (high - low) / 2;
-
-      if (read_32 (keys + middle * 4) < key)
-        low = middle + 1;
-      else
-        high = middle;
-    }
-
-  return low < n_keys && read_32 (keys + low * 4) == key ? low : n_keys;
-}
-
-/* Whether the chunk holds a part of one long list, that of the key of its id. */
-gboolean
-belfry_sqlite_chunk_is_long (const guint8 *data,
-                             gsize         length)
-{
-  return length >= 2 && read_16 (data) == 0;
-}
-
-/* Sets in the bitmap of a block of @n_positions where @key occurs, as far as this chunk tells. */
-gboolean
-belfry_sqlite_chunk_mark_key (const guint8 *data,
-                              gsize         length,
-                              guint32       key,
-                              guint64      *bitmap,
-                              guint         n_positions)
-{
-  const guint8 *ends;
-  guint n_keys, index, start, end;
-
-  if (length < 2)
-    return FALSE;
-  n_keys = read_16 (data);
-  if (n_keys == 0)
-    return mark_places (data + 2, (guint) (length - 2) / 2, bitmap, n_positions);
-  if (length < 2 + (gsize) n_keys * 6)
-    return FALSE;
-
-  index = find_key (data + 2, n_keys, key);
-  if (index == n_keys)
-    return TRUE;
-
-  ends = data + 2 + n_keys * 4;
-  start = index > 0 ? read_16 (ends + index * 2 - 2) : 0;
-  end = read_16 (ends + index * 2);
-
-  return start <= end && 2 + (gsize) n_keys * 6 + end * 2 <= length &&
-         mark_places (ends + n_keys * 2 + start * 2, end - start, bitmap, n_positions);
-}
-
-/* A bit for each of 64 keys that is @least or more. */
-static inline guint64
-compare_word (const guint8 *data,
-              guint32       least)
-{
-  guint32 keys[64], any = 0;
-  guint64 word = 0;
-
-  memcpy (keys, data, sizeof keys);
-  /* Mostly none: a loop without branches takes several at once. */
-  for (guint i = 0; i < 64; i++)
-    any |= (guint32) (GUINT32_FROM_LE (keys[i]) >= least);
-  if (any == 0)
-    return 0;
-
-  for (guint i = 0; i < 64; i++)
-    word |= (guint64) (GUINT32_FROM_LE (keys[i]) >= least) << i;
-
-  return word;
-}
-
-/* Sets in the bitmap which positions, of a part that begins at the place @first, have an amount of @least or more. */
-gboolean
-belfry_sqlite_chunk_mark_amounts (const guint8 *data,
-                                  gsize         length,
-                                  guint32       least,
-                                  guint64      *bitmap,
-                                  guint         first,
-                                  guint         n_positions)
-{
-  guint last = first + (guint) (length / 4);
-
-  if (length / 4 > n_positions || last > n_positions)
-    return FALSE;
-
-  for (; first % 64 == 0 && first + 64 <= last; first += 64, data += 64 * 4)
-    bitmap[first / 64] |= compare_word (data, least);
-  for (; first < last; first++, data += 4)
-    bitmap[first / 64] |= (guint64) (read_32 (data) >= least) << first % 64;
-
-  return TRUE;
-}
-
-/* The highest key of an amount in a part, of the chunk that holds the highest of all; 0 when none has any. */
-guint32
-belfry_sqlite_chunk_get_maximum (const guint8 *data,
-                                 gsize         length,
-                                 guint         part)
-{
-  return length >= (part + 1) * 4 ? read_32 (data + part * 4) : 0;
-}
-
-static gboolean
-unpack_places (const guint8 *places,
-               guint         n_places,
-               guint32       key,
-               guint32      *keys,
-               guint         n_positions)
-{
-  for (guint i = 0; i < n_places; i++)
-    {
-      guint place = read_16 (places + i * 2);
-
-      if (place >= n_positions)
-        return FALSE;
-      keys[place] = key;
-    }
-
-  return TRUE;
-}
-
-static gboolean
-unpack_short_lists (const guint8 *data,
-                    gsize         length,
-                    guint         n_keys,
-                    guint32      *keys,
-                    guint         n_positions)
-{
-  const guint8 *ends = data + 2 + n_keys * 4;
-  guint start = 0;
-
-  if (length < 2 + (gsize) n_keys * 6)
-    return FALSE;
-
-  for (guint i = 0; i < n_keys; i++)
-    {
-      guint end = read_16 (ends + i * 2);
-
-      if (end < start || 2 + (gsize) n_keys * 6 + end * 2 > length ||
-          !unpack_places (ends + n_keys * 2 + start * 2, end - start, read_32 (data + 2 + i * 4), keys, n_positions))
-        return FALSE;
-      start = end;
-    }
-
-  return TRUE;
-}
-
-static gboolean
-unpack_amounts (const guint8 *data,
-                gsize         length,
-                guint32      *keys,
-                guint         first,
-                guint         n_positions)
-{
-  if (first + length / 4 > n_positions)
-    return FALSE;
-
-  for (guint i = 0; i < length / 4; i++)
-    keys[first + i] = read_32 (data + i * 4);
-
-  return TRUE;
-}
-
-/* Sets the keys of the positions of a block, as far as this chunk of it tells them. %FALSE when it is damaged. */
-gboolean
-belfry_sqlite_chunk_unpack (const BelfrySqliteBlocks *blocks,
-                            gint64                    id,
-                            const guint8             *data,
-                            gsize                     length,
-                            guint32                  *const keys[BELFRY_SQLITE_N_COLUMNS])
-{
-  guint part = (guint) id & (BELFRY_SQLITE_N_PARTS - 1);
-  guint32 key = (guint32) (id >> BELFRY_SQLITE_PART_BITS) & blocks->key_mask;
-  guint column = (guint) (id >> (BELFRY_SQLITE_PART_BITS + 15 + blocks->bits)) & 7;
-  guint size = belfry_sqlite_blocks_get_size (blocks), n_keys;
-
-  if (column >= BELFRY_SQLITE_N_COLUMNS)
-    return FALSE;
   if (column == BELFRY_SQLITE_COLUMN_AMOUNT)
-    return key != 0 ||
-           unpack_amounts (data, length, keys[column], part << belfry_sqlite_blocks_get_part_bits (blocks), size);
+    {
+      /* In the order of their ids. */
+      if (n_entries >= belfry_sqlite_blocks_get_max_highest (blocks))
+        add_all_amounts (self, blocks, block, keys);
+      add_highest_amounts (self, blocks, block, sort_entries (entries, spare, n_entries, 32), n_entries);
+      return;
+    }
 
-  if (length < 2)
-    return FALSE;
-  n_keys = read_16 (data);
-
-  return n_keys == 0 ? unpack_places (data + 2, (guint) (length - 2) / 2, key, keys[column], size)
-                     : unpack_short_lists (data, length, n_keys, keys[column], size);
+  add_lists (self, blocks, block, column, sort_entries (entries, spare, n_entries, 15 + blocks->bits), n_entries);
 }

@@ -51,6 +51,9 @@ void          belfry_sqlite_bind_text      (sqlite3_stmt      *stmt,
                                             int                index,
                                             const char        *text,
                                             gssize             length);
+const char   *belfry_sqlite_column_text    (sqlite3_stmt      *row,
+                                            int                column,
+                                            gssize            *length);
 gboolean      belfry_sqlite_error_is_full  (const GError      *error);
 gboolean      belfry_sqlite_error_is_damage (const GError      *error);
 GError       *belfry_sqlite_publish_error  (const GError      *error);

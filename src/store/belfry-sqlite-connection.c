@@ -286,6 +286,19 @@ belfry_sqlite_bind_text (sqlite3_stmt *stmt,
     sqlite3_bind_text (stmt, index, text, (int) length, SQLITE_STATIC);
 }
 
+/* The text of a column of the statement's row, or %NULL; lives as long as the row. */
+const char *
+belfry_sqlite_column_text (sqlite3_stmt *row,
+                           int           column,
+                           gssize       *length)
+{
+  const char *text = (const char *) sqlite3_column_text (row, column);
+
+  *length = text != NULL ? sqlite3_column_bytes (row, column) : 0;
+
+  return text;
+}
+
 /* A full disk leaves the connection in order; every other failure of a write makes it suspect. */
 gboolean
 belfry_sqlite_error_is_full (const GError *error)

@@ -55,6 +55,7 @@ typedef struct
   gint64  idle_usec;         /* after so long without anything to be done memory is given back */
   guint   seal_chunks;       /* pieces of an index in one transaction, at least */
   guint   reclaim_rows;      /* rows behind the floor that one transaction removes */
+  guint   type_rows;         /* counts of types that one transaction writes for a deletion */
   guint64 checkpoint_bytes;  /* the write-ahead log is carried over when it is longer */
   guint   tail_rows;         /* rows in memory, at most, when blocks cannot get their index */
 } BelfrySqliteTuning;

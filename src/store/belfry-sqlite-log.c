@@ -14,6 +14,7 @@ belfry_sqlite_log_new (const char *path)
     .idle_usec = G_USEC_PER_SEC,
     .seal_chunks = 16,
     .reclaim_rows = 500,
+    .type_rows = 500,
     .checkpoint_bytes = 8 * 1024 * 1024,
     .tail_rows = 4 * BELFRY_SQLITE_BLOCK_MAX,
   };

@@ -124,18 +124,19 @@ mark_key (BelfrySqliteView    *view,
   return success;
 }
 
-/* Marks by one chunk of amounts, if it is there: that of a part, or with @maxima fetches the highest of all parts. */
+/* Marks by one chunk of amounts, if it is there: that of a part, or with @is_all that of the highest of the block, which tells
+ * whether these are all that are wanted. */
 static gboolean
 mark_amounts (BelfrySqliteScan  *self,
               BelfrySqliteView  *view,
               guint64            block,
               guint              part,
-              guint32           *maxima,
+              gboolean          *is_all,
               guint64           *bits,
               GError           **error)
 {
   const BelfrySqliteBlocks *blocks = &view->log->blocks;
-  gint64 id = belfry_sqlite_blocks_id (blocks, block, BELFRY_SQLITE_COLUMN_AMOUNT, maxima != NULL, part);
+  gint64 id = belfry_sqlite_blocks_id (blocks, block, BELFRY_SQLITE_COLUMN_AMOUNT, is_all != NULL, part);
   sqlite3_stmt *stmt = belfry_sqlite_view_ensure (view, BELFRY_SQLITE_VIEW_CHUNKS, error);
   gboolean success, has_row;
 
@@ -150,13 +151,15 @@ mark_amounts (BelfrySqliteScan  *self,
       const guint8 *data = sqlite3_column_blob (stmt, 1);
       gsize length = (gsize) sqlite3_column_bytes (stmt, 1);
 
-      for (guint i = 0; maxima != NULL && i < BELFRY_SQLITE_N_PARTS; i++)
-        maxima[i] = belfry_sqlite_chunk_get_maximum (data, length, i);
-      if (maxima == NULL &&
-          !belfry_sqlite_chunk_mark_amounts (data, length, self->least_amount, bits,
-                                             part << belfry_sqlite_blocks_get_part_bits (blocks),
-                                             belfry_sqlite_blocks_get_size (blocks)))
-        success = set_damaged (error);
+      self->n_chunks++;
+      if (is_all != NULL)
+        success = belfry_sqlite_chunk_mark_highest (blocks, data, length, self->least_amount, bits, is_all);
+      else
+        success = belfry_sqlite_chunk_mark_amounts (data, length, self->least_amount, bits,
+                                                    part << belfry_sqlite_blocks_get_part_bits (blocks),
+                                                    belfry_sqlite_blocks_get_size (blocks));
+      if (!success)
+        set_damaged (error);
     }
   sqlite3_reset (stmt);
 
@@ -186,13 +189,13 @@ mark_block_amounts (BelfrySqliteScan  *self,
                     GError           **error)
 {
   guint part_bits = belfry_sqlite_blocks_get_part_bits (&view->log->blocks);
-  guint32 maxima[BELFRY_SQLITE_N_PARTS] = { 0 };
+  gboolean is_all = TRUE;
 
-  if (!mark_amounts (self, view, block, 0, maxima, bits, error))
+  if (!mark_amounts (self, view, block, 0, &is_all, bits, error))
     return FALSE;
 
-  for (guint part = candidates->first >> part_bits; part <= candidates->last >> part_bits; part++)
-    if (maxima[part] >= self->least_amount && has_any_in_part (candidates, part, part_bits) &&
+  for (guint part = candidates->first >> part_bits; !is_all && part <= candidates->last >> part_bits; part++)
+    if (has_any_in_part (candidates, part, part_bits) &&
         !mark_amounts (self, view, block, part, NULL, bits, error))
       return FALSE;
 

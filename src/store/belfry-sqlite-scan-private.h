@@ -36,6 +36,7 @@ typedef struct
   guint64            n_looks;  /* likewise: rows, and what is about as much work */
   guint64            end_of_looks;  /* of this step */
   guint64            n_lists;  /* looked up in the index of blocks, in all steps */
+  guint64            n_chunks;  /* of amounts that were read, likewise */
   guint64            floor;   /* of the newest snapshot */
   guint64            last;    /* likewise, its last position */
 } BelfrySqliteScan;

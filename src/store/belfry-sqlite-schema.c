@@ -7,6 +7,7 @@
  * database never lacks its schema or its identity. */
 
 #include "belfry-sqlite-log-private.h"
+#include "belfry-sqlite-types-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -58,6 +59,7 @@ static const char schema[] =
   INDEX_SCHEMA
   DEAD_LETTER_SCHEMA
   BELFRY_SQLITE_CURSOR_SCHEMA
+  BELFRY_SQLITE_REMOVAL_SCHEMA
   "CREATE TABLE skipped (first INTEGER PRIMARY KEY, last INTEGER NOT NULL);"
   "CREATE TABLE receipt (position INTEGER PRIMARY KEY, events INTEGER NOT NULL, accepted INTEGER NOT NULL,"
   " bytes_before INTEGER NOT NULL, key BLOB NOT NULL UNIQUE, fingerprint BLOB NOT NULL, status INTEGER NOT NULL,"
@@ -387,7 +389,8 @@ upgrade_index (sqlite3                  *db,
   sql = g_strdup_printf ("UPDATE state SET merged = %" G_GUINT64_FORMAT "; PRAGMA user_version = %d; COMMIT",
                          merged, BELFRY_SQLITE_USER_VERSION);
 
-  return belfry_sqlite_execute (db, INDEX_SCHEMA DEAD_LETTER_SCHEMA LEARNER_COLUMNS_SQL BELFRY_SQLITE_CURSOR_SCHEMA, error) &&
+  return belfry_sqlite_execute (db, INDEX_SCHEMA DEAD_LETTER_SCHEMA LEARNER_COLUMNS_SQL BELFRY_SQLITE_CURSOR_SCHEMA
+                                BELFRY_SQLITE_REMOVAL_SCHEMA, error) &&
          insert_indexing (db, merged >= state->floor ? merged + 1 : 0, error) &&
          belfry_sqlite_execute (db, sql, error);
 }

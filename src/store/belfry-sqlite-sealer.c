@@ -7,7 +7,7 @@
  * portion in a transaction that has other work to do or in one of its own.
  *
  * Readers do not look at the chunks of a block before the last portion has moved the merge point, so portions may be
- * committed as they come. After a crash the block is begun again, and its first portion takes away what is left
+ * committed as they come. After a crash the block is begun again, and its first portions take away what is left
  * of the time before. */
 
 #include "belfry-sqlite-sealer-private.h"
@@ -50,7 +50,8 @@ struct _BelfrySqliteSealer
 static const char *const sources[N_STATEMENTS] = {
   [READ] = ("SELECT position, type, session_id, user_id, user_tier, amount FROM event"
             " WHERE position > ?1 AND position <= ?2 ORDER BY position LIMIT ?3"),
-  [CLEAR] = "DELETE FROM chunk WHERE id BETWEEN ?1 AND ?2",
+  [CLEAR] =
+    "DELETE FROM chunk WHERE id IN (SELECT id FROM chunk WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT ?3)",
   [INSERT] = "INSERT INTO chunk VALUES (?1, ?2)",
 };
 
@@ -264,20 +265,44 @@ belfry_sqlite_sealer_prepare (BelfrySqliteSealer  *self,
   return TRUE;
 }
 
+/* Whether a portion, of @n_chunks so far, has taken long enough. */
+static gboolean
+is_portion_over (guint  n_chunks,
+                 gint64 end_usec)
+{
+  return n_chunks != 0 && n_chunks % LOOK_AT_CLOCK == 0 && g_get_monotonic_time () >= end_usec;
+}
+
+/* Takes away some of the chunks that an attempt before this one has left; @n_cleared is 0 when there are none. */
 static gboolean
 clear_chunks (BelfrySqliteSealer  *self,
               sqlite3             *db,
+              guint                max_chunks,
+              gint64               end_usec,
+              guint               *n_cleared,
               GError             **error)
 {
   sqlite3_stmt *stmt = ensure_statement (self, db, CLEAR, error);
+  guint n_asked, n_gone;
 
+  *n_cleared = 0;
   if (stmt == NULL)
     return FALSE;
 
   sqlite3_bind_int64 (stmt, 1, belfry_sqlite_blocks_id (&self->log->blocks, self->block, 0, 0, 0));
   sqlite3_bind_int64 (stmt, 2, belfry_sqlite_blocks_id (&self->log->blocks, self->block + 1, 0, 0, 0) - 1);
+  do
+    {
+      n_asked = MIN (max_chunks - *n_cleared, LOOK_AT_CLOCK);
+      sqlite3_bind_int64 (stmt, 3, n_asked);
+      if (!belfry_sqlite_run (stmt, error))
+        return FALSE;
+      n_gone = (guint) sqlite3_changes (db);
+      *n_cleared += n_gone;
+    }
+  while (n_gone == n_asked && *n_cleared < max_chunks && !is_portion_over (*n_cleared, end_usec));
 
-  return belfry_sqlite_run (stmt, error);
+  return TRUE;
 }
 
 static gboolean
@@ -297,14 +322,6 @@ insert_chunk (BelfrySqliteSealer       *self,
   return belfry_sqlite_run (stmt, error);
 }
 
-/* Whether a portion, of @n_chunks so far, has taken long enough. */
-static gboolean
-is_portion_over (guint  n_chunks,
-                 gint64 end_usec)
-{
-  return n_chunks != 0 && n_chunks % LOOK_AT_CLOCK == 0 && g_get_monotonic_time () >= end_usec;
-}
-
 /* Inserts a portion in the open transaction, and with the last moves in @state the point that tells which blocks have their
  * index. */
 gboolean
@@ -316,12 +333,15 @@ belfry_sqlite_sealer_insert (BelfrySqliteSealer  *self,
                              GError             **error)
 {
   gint64 end_usec = g_get_monotonic_time () + max_usec;
+  guint n_cleared = 0;
 
   g_assert (self->phase == INSERTING);
 
   self->n_pending = self->n_inserted;
-  if (self->n_inserted == 0 && !clear_chunks (self, db, error))
+  if (self->n_inserted == 0 && !clear_chunks (self, db, max_chunks, end_usec, &n_cleared, error))
     return FALSE;
+  if (n_cleared > 0)
+    return TRUE;
 
   for (guint n = 0; self->n_pending < self->chunks.chunks->len; n++, self->n_pending++)
     {

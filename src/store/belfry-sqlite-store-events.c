@@ -64,9 +64,10 @@ measure (GPtrArray *events)
 
 /* What an append counts for among those that wait; one that only looks for its receipt is work too. */
 static guint
-weigh (GPtrArray *events)
+weigh (const GPtrArray *events,
+       const GPtrArray *letters)
 {
-  return MAX (events->len, 1);
+  return MAX (events->len + (letters != NULL ? letters->len : 0), 1);
 }
 
 void
@@ -76,12 +77,13 @@ belfry_sqlite_store_push_append (BelfrySqliteStore    *self,
 {
   GPtrArray *events = delivery->events;
   BelfrySqliteJob *job;
+  guint weight = weigh (events, delivery->letters);
   gsize bytes = measure (events);
 
   for (guint i = 0; delivery->letters != NULL && i < delivery->letters->len; i++)
     bytes += ((const BelfryDeadLetter *) g_ptr_array_index (delivery->letters, i))->size;
   if ((self->refuses_appends && events->len > 0) ||
-      self->waiting_events + weigh (events) > self->max_waiting_events ||
+      self->waiting_events + weight > self->max_waiting_events ||
       self->waiting_bytes + bytes > self->max_waiting_bytes)
     {
       self->appends_failed++;
@@ -89,7 +91,7 @@ belfry_sqlite_store_push_append (BelfrySqliteStore    *self,
       return;
     }
 
-  self->waiting_events += weigh (events);
+  self->waiting_events += weight;
   self->waiting_bytes += bytes;
   job = g_new0 (BelfrySqliteJob, 1);
   job->kind = BELFRY_SQLITE_JOB_APPEND;
@@ -225,15 +227,24 @@ belfry_sqlite_store_query_was_cut (BelfryEventStore *store,
   return read != NULL && read->was_cut;
 }
 
+/* What was found, however it is to be handed over. */
+static gpointer
+finish_query (BelfrySqliteStore  *self,
+              GAsyncResult       *result,
+              GError            **error)
+{
+  if (belfry_sqlite_store_query_was_cut (BELFRY_EVENT_STORE (self), result))
+    self->queries_cut++;
+
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
 static GPtrArray *
 belfry_sqlite_store_query_finish (BelfryEventStore  *store,
                                   GAsyncResult      *result,
                                   GError           **error)
 {
-  if (belfry_sqlite_store_query_was_cut (store, result))
-    BELFRY_SQLITE_STORE (store)->queries_cut++;
-
-  return g_task_propagate_pointer (G_TASK (result), error);
+  return finish_query (BELFRY_SQLITE_STORE (store), result, error);
 }
 
 static BelfryEventListing *
@@ -241,10 +252,7 @@ belfry_sqlite_store_list_finish (BelfryEventLister  *lister,
                                  GAsyncResult       *result,
                                  GError            **error)
 {
-  if (belfry_sqlite_store_query_was_cut (BELFRY_EVENT_STORE (lister), result))
-    BELFRY_SQLITE_STORE (lister)->queries_cut++;
-
-  return g_task_propagate_pointer (G_TASK (result), error);
+  return finish_query (BELFRY_SQLITE_STORE (lister), result, error);
 }
 
 static void
@@ -546,7 +554,7 @@ answer_job (BelfrySqliteStore         *self,
 {
   if (job->kind == BELFRY_SQLITE_JOB_APPEND)
     {
-      self->waiting_events -= weigh (job->events);
+      self->waiting_events -= weigh (job->events, job->letters);
       self->waiting_bytes -= job->bytes;
       if (outcome->error != NULL)
         self->appends_failed++;

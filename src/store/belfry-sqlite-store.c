@@ -36,6 +36,7 @@ typedef enum
   PROP_WAL_BYTES,
   PROP_DATABASE_BYTES,
   PROP_TAIL_EVENTS,
+  PROP_CHORES_SET_ASIDE,
   PROP_CLOCK_HELD,
   PROP_QUERIES_CUT,
   PROP_RECEIPT_WINDOW_USEC,
@@ -161,6 +162,9 @@ belfry_sqlite_store_get_property (GObject    *object,
     case PROP_TAIL_EVENTS:
       g_value_set_uint64 (value, self->is_open ? belfry_sqlite_tail_get_size (self->log->tail) : 0);
       break;
+    case PROP_CHORES_SET_ASIDE:
+      g_value_set_uint64 (value, get_gauges (self).chores_set_aside);
+      break;
     case PROP_CLOCK_HELD:
       g_value_set_uint64 (value, self->clock_held);
       break;
@@ -273,6 +277,7 @@ belfry_sqlite_store_set_property (GObject      *object,
     case PROP_WAL_BYTES:
     case PROP_DATABASE_BYTES:
     case PROP_TAIL_EVENTS:
+    case PROP_CHORES_SET_ASIDE:
     case PROP_CLOCK_HELD:
     case PROP_QUERIES_CUT:
     case PROP_RECEIPT_BYTES:
@@ -524,6 +529,15 @@ belfry_sqlite_store_class_init (BelfrySqliteStoreClass *klass)
    * Since: 0.1
    */
   properties[PROP_TAIL_EVENTS] = make_counter ("tail-events");
+
+  /**
+   * BelfrySqliteStore:chores-set-aside:
+   *
+   * Kinds of upkeep that came upon damage, and are not tried again before the next start.
+   *
+   * Since: 0.1
+   */
+  properties[PROP_CHORES_SET_ASIDE] = make_counter ("chores-set-aside");
 
   /**
    * BelfrySqliteStore:clock-held:

@@ -23,9 +23,6 @@ static const Claim claims[] = {
     "SELECT count(*) FROM event WHERE accepted > (SELECT last_usec FROM state)" },
   { "every event has a known type",
     "SELECT count(*) FROM event WHERE type NOT IN (SELECT id FROM event_type)" },
-  { "the statistics count what is held",
-    "SELECT count(*) FROM event_type LEFT JOIN (SELECT type, count(*) AS held FROM event"
-    " WHERE position >= (SELECT floor FROM state) GROUP BY type) ON type = id WHERE count <> coalesce (held, 0)" },
   { "every position from the floor on is held or was skipped",
     "SELECT (SELECT next_position - floor FROM state)"
     " - (SELECT count(*) FROM event WHERE position >= (SELECT floor FROM state))"
@@ -43,9 +40,21 @@ static const Claim claims[] = {
     " WHERE event.position IS NULL" },
 };
 
+/* Of the newest version of the format. */
+static const Claim new_claims[] = {
+  { "the statistics count what is held, and what was deleted lately",
+    "SELECT count(*) FROM event_type LEFT JOIN (SELECT type, count(*) AS held FROM event"
+    " WHERE position >= (SELECT floor FROM state) GROUP BY type) ON type = id"
+    " LEFT JOIN (SELECT CAST (key AS INTEGER) AS owing, sum (value) AS owed FROM removal, json_each (counts) GROUP BY 1)"
+    " ON owing = id WHERE count <> coalesce (held, 0) + coalesce (owed, 0)" },
+};
+
 /* Of an index as version 1 of the format has it, whose entries above the merge point count for nothing, and below the
  * floor wait for being reclaimed. */
 static const Claim old_claims[] = {
+  { "the statistics count what is held",
+    "SELECT count(*) FROM event_type LEFT JOIN (SELECT type, count(*) AS held FROM event"
+    " WHERE position >= (SELECT floor FROM state) GROUP BY type) ON type = id WHERE count <> coalesce (held, 0)" },
   { "the index over sessions holds every event",
     "SELECT count(*) FROM event WHERE session_id IS NOT NULL"
     " AND position BETWEEN (SELECT floor FROM state) AND (SELECT merged FROM state)"
@@ -172,7 +181,8 @@ check_index (sqlite3            *db,
   if (version == 1)
     return check_claims (db, path, old_claims, G_N_ELEMENTS (old_claims), error);
 
-  if (!belfry_sqlite_schema_load_indexing (db, state, error) ||
+  if (!check_claims (db, path, new_claims, G_N_ELEMENTS (new_claims), error) ||
+      !belfry_sqlite_schema_load_indexing (db, state, error) ||
       !belfry_sqlite_check_blocks (db, state, &is_right, error))
     return FALSE;
 

@@ -248,18 +248,6 @@ ensure_type_name (BelfrySqliteView  *self,
   return copy;
 }
 
-static const char *
-get_text (sqlite3_stmt *row,
-          int           column,
-          gssize       *length)
-{
-  const char *text = (const char *) sqlite3_column_text (row, column);
-
-  *length = text != NULL ? sqlite3_column_bytes (row, column) : 0;
-
-  return text;
-}
-
 /* Sets @id to "" when the position has none that was imported. */
 static gboolean
 read_imported_id (BelfrySqliteView  *self,
@@ -351,11 +339,11 @@ read_row (BelfrySqliteView   *self,
   if (fields->event_type == NULL)
     return FALSE;
 
-  fields->source = get_text (row, BELFRY_SQLITE_ROW_SOURCE, &fields->source_length);
-  fields->session_id = get_text (row, BELFRY_SQLITE_ROW_SESSION, &fields->session_id_length);
-  fields->user_id = get_text (row, BELFRY_SQLITE_ROW_USER, &fields->user_id_length);
-  fields->payload = get_text (row, BELFRY_SQLITE_ROW_PAYLOAD, &fields->payload_length);
-  fields->learner = get_text (row, BELFRY_SQLITE_ROW_LEARNER, &fields->learner_length);
+  fields->source = belfry_sqlite_column_text (row, BELFRY_SQLITE_ROW_SOURCE, &fields->source_length);
+  fields->session_id = belfry_sqlite_column_text (row, BELFRY_SQLITE_ROW_SESSION, &fields->session_id_length);
+  fields->user_id = belfry_sqlite_column_text (row, BELFRY_SQLITE_ROW_USER, &fields->user_id_length);
+  fields->payload = belfry_sqlite_column_text (row, BELFRY_SQLITE_ROW_PAYLOAD, &fields->payload_length);
+  fields->learner = belfry_sqlite_column_text (row, BELFRY_SQLITE_ROW_LEARNER, &fields->learner_length);
   if (fields->learner != NULL)
     fields->sent_usec = sqlite3_column_int64 (row, BELFRY_SQLITE_ROW_SENT);
   if (fields->source == NULL || fields->payload == NULL)
@@ -390,7 +378,7 @@ belfry_sqlite_view_make_event (BelfrySqliteView  *self,
   if (!read_row (self, row, &fields, place, imported_id, error))
     return NULL;
 
-  fields.user_tier = get_text (row, BELFRY_SQLITE_ROW_TIER, &fields.user_tier_length);
+  fields.user_tier = belfry_sqlite_column_text (row, BELFRY_SQLITE_ROW_TIER, &fields.user_tier_length);
   fields.has_amount = sqlite3_column_type (row, BELFRY_SQLITE_ROW_AMOUNT) != SQLITE_NULL;
   fields.amount = sqlite3_column_double (row, BELFRY_SQLITE_ROW_AMOUNT);
 

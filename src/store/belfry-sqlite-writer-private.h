@@ -56,6 +56,7 @@ typedef struct
   guint64 wal_bytes;
   guint64 receipt_bytes;
   guint64 receipts_dropped;
+  guint   chores_set_aside;
   BelfryDeadLetterTally letters;
 } BelfrySqliteGauges;
 

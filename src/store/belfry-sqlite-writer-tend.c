@@ -82,15 +82,22 @@ are_receipts_due (BelfrySqliteWriter *self,
          belfry_sqlite_receipts_is_due (self->appender->receipts, self->clock (self->clock_data));
 }
 
+static void
+tell_gauges (BelfrySqliteWriter *self)
+{
+  g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+
+  belfry_sqlite_writer_update_gauges (self);
+}
+
 static gboolean
 trim_receipts (BelfrySqliteWriter  *self,
                GError             **error)
 {
   gboolean success = belfry_sqlite_appender_trim_receipts (self->appender, self->clock (self->clock_data),
                                                            self->log->tuning.reclaim_rows, error);
-  g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
-  belfry_sqlite_writer_update_gauges (self);
+  tell_gauges (self);
 
   return success;
 }
@@ -126,9 +133,8 @@ trim_letters (BelfrySqliteWriter  *self,
 {
   gboolean success = belfry_sqlite_appender_trim_letters (self->appender, self->clock (self->clock_data),
                                                           self->log->tuning.reclaim_rows, error);
-  g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
-  belfry_sqlite_writer_update_gauges (self);
+  tell_gauges (self);
 
   return success;
 }
@@ -149,6 +155,10 @@ tidy_up (BelfrySqliteWriter  *self,
       *chore = get_index_chore (appender);
       return prepare_sealing (self, error);
     }
+
+  *chore = BELFRY_SQLITE_CHORE_COUNTS;
+  if (belfry_sqlite_types_owe (appender->types) && (appender->set_aside & *chore) == 0)
+    return belfry_sqlite_appender_settle_counts (appender, error);
 
   *chore = BELFRY_SQLITE_CHORE_RECLAIM;
   if (appender->may_hold_dead && (appender->set_aside & *chore) == 0)
@@ -250,6 +260,7 @@ belfry_sqlite_writer_tend (BelfrySqliteWriter *self,
   if (chore != 0 && belfry_sqlite_appender_set_aside (self->appender, chore, error))
     {
       belfry_sqlite_appender_give_up (self->appender);
+      tell_gauges (self);
       return TRUE;
     }
 

@@ -129,6 +129,7 @@ belfry_sqlite_writer_update_gauges (BelfrySqliteWriter *self)
   self->gauges.wal_bytes = (guint64) self->appender->n_wal_pages * (self->log->page_size + 24);
   self->gauges.receipt_bytes = belfry_sqlite_receipts_get_bytes (self->appender->receipts);
   self->gauges.receipts_dropped = belfry_sqlite_receipts_get_dropped (self->appender->receipts);
+  self->gauges.chores_set_aside = (guint) __builtin_popcount (self->appender->set_aside);
   belfry_sqlite_dead_letters_get_tally (self->appender->letters, &self->gauges.letters);
 }
 
@@ -223,23 +224,6 @@ append_jobs (BelfrySqliteWriter   *self,
   return belfry_sqlite_appender_append (self->appender, outcome->run, now_usec, outcome->changes, error);
 }
 
-/* What the log holds, of each type. */
-static void
-count_types (BelfrySqliteWriter *self,
-             GArray             *changes)
-{
-  BelfrySqliteType *type;
-  GHashTableIter iter;
-
-  g_hash_table_iter_init (&iter, self->appender->types);
-  while (g_hash_table_iter_next (&iter, NULL, (gpointer *) &type))
-    {
-      BelfrySqliteTypeChange change = { g_ref_string_acquire (type->name), type->count, 0, type->last_usec };
-
-      g_array_append_val (changes, change);
-    }
-}
-
 /* Opens the connection if there is none. What turns out to be in the log without anybody knowing of it is told of. */
 static gboolean
 ensure_open (BelfrySqliteWriter  *self,
@@ -266,7 +250,7 @@ ensure_open (BelfrySqliteWriter  *self,
 
   /* A deletion that was answered with a failure may be in the log all the same. */
   g_array_set_size (outcome->changes, 0);
-  count_types (self, outcome->changes);
+  belfry_sqlite_types_tell (self->appender->types, outcome->changes);
   outcome->is_recount = TRUE;
   tell (self, g_steal_pointer (&outcome));
 
@@ -469,7 +453,7 @@ start (BelfrySqliteWriter *self)
   if (success)
     {
       self->start_state = self->appender->state;
-      count_types (self, self->start_changes);
+      belfry_sqlite_types_tell (self->appender->types, self->start_changes);
     }
 
   locker = g_mutex_locker_new (&self->lock);
@@ -493,7 +477,8 @@ wait_for_jobs (BelfrySqliteWriter *self,
 
   while (!has_more && g_queue_is_empty (&self->jobs) && !self->is_stopping)
     {
-      gint64 due_usec = self->appender->db != NULL ? belfry_sqlite_cursors_get_due (self->log->cursors) : 0;
+      gboolean may_keep = self->appender->db != NULL && (self->appender->set_aside & BELFRY_SQLITE_CHORE_CURSORS) == 0;
+      gint64 due_usec = may_keep ? belfry_sqlite_cursors_get_due (self->log->cursors) : 0;
 
       if (due_usec != 0)
         {

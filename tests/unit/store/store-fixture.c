@@ -16,6 +16,7 @@ static const BelfrySqliteTuning busy_tuning = {
   .idle_usec = 2000,
   .seal_chunks = 7,
   .reclaim_rows = 5,
+  .type_rows = 2,
   .checkpoint_bytes = 40 * BELFRY_SQLITE_PAGE_SIZE,
   .tail_rows = 200,
 };
@@ -130,6 +131,13 @@ fixture_close (Fixture *self)
 }
 
 /* Checks the file, whether a store has it open or not. */
+void
+fixture_set_time (Fixture *self,
+                  gint64   now_usec)
+{
+  __atomic_store_n (&self->now_usec, now_usec, __ATOMIC_SEQ_CST);
+}
+
 void
 fixture_verify (Fixture *self)
 {

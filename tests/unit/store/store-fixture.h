@@ -27,6 +27,8 @@ void           fixture_tear_down   (Fixture *self);
 void           fixture_open        (Fixture *self);
 void           fixture_close       (Fixture *self);
 void           fixture_verify      (Fixture *self);
+/* From here on the clock stands at that time; the store's threads may be looking. */
+void           fixture_set_time    (Fixture *self, gint64 now_usec);
 void           fixture_settle      (Fixture *self);
 BelfrySqliteLog *fixture_load_log  (Fixture *self);
 

@@ -120,11 +120,13 @@ test_damage_stays_inside (void)
   g_autofree guint64 *bitmap = g_new0 (guint64, BELFRY_SQLITE_BLOCK_MAX / 64);
   g_auto(BelfrySqliteChunks) chunks = { NULL };
   BelfrySqliteBlocks blocks;
+  gboolean is_all;
 
   belfry_sqlite_blocks_init (&blocks, 10, secret);
   belfry_sqlite_chunks_init (&chunks);
   fill_keys (&blocks, keys);
   belfry_sqlite_chunks_add_column (&chunks, &blocks, N_BLOCK, BELFRY_SQLITE_COLUMN_USER, keys);
+  belfry_sqlite_chunks_add_column (&chunks, &blocks, N_BLOCK, BELFRY_SQLITE_COLUMN_AMOUNT, keys);
   for (guint i = 0; i < 20000; i++)
     {
       guint index = (guint) g_random_int_range (0, (gint32) chunks.chunks->len);
@@ -138,7 +140,7 @@ test_damage_stays_inside (void)
       (void) belfry_sqlite_chunk_unpack (&blocks, id, damaged, length, columns);
       (void) belfry_sqlite_chunk_mark_key (damaged, length, keys[i % 1024], bitmap, 1024);
       (void) belfry_sqlite_chunk_mark_amounts (damaged, length, 1, bitmap, i % 1024, 1024);
-      (void) belfry_sqlite_chunk_get_maximum (damaged, length, i % BELFRY_SQLITE_N_PARTS);
+      (void) belfry_sqlite_chunk_mark_highest (&blocks, damaged, length, keys[i % 1024], bitmap, &is_all);
     }
   for (guint i = 1024; i < BELFRY_SQLITE_BLOCK_MAX; i++)
     g_assert_cmpuint (unpacked[i], ==, 0);
@@ -164,6 +166,99 @@ test_amounts_keep_their_order (void)
       g_assert_true (left <= right ? belfry_sqlite_amount_key (left) <= belfry_sqlite_amount_key (right)
                                    : belfry_sqlite_amount_key (left) >= belfry_sqlite_amount_key (right));
     }
+}
+
+/* Marks by the chunk of the highest, which comes last; whether these are all that are wanted. */
+static gboolean
+mark_highest (const BelfrySqliteBlocks *blocks,
+              const BelfrySqliteChunks *chunks,
+              guint32                   least,
+              guint64                  *bitmap)
+{
+  gsize length;
+  const guint8 *data = get_data (chunks, chunks->chunks->len - 1, &length);
+  gboolean is_all;
+
+  memset (bitmap, 0, BELFRY_SQLITE_BLOCK_MAX / 8);
+  g_assert_true (belfry_sqlite_chunk_mark_highest (blocks, data, length, least, bitmap, &is_all));
+
+  return is_all;
+}
+
+static void
+assert_marks (const BelfrySqliteBlocks *blocks,
+              const guint32            *keys,
+              guint32                   least,
+              const guint64            *bitmap,
+              gboolean                  is_all)
+{
+  guint n_wanted = 0, n_marked = 0;
+
+  for (guint i = 0; i < belfry_sqlite_blocks_get_size (blocks); i++)
+    {
+      gboolean is_marked = (bitmap[i / 64] >> i % 64 & 1) != 0;
+
+      g_assert_true (!is_marked || keys[i] >= least);
+      n_wanted += keys[i] >= least;
+      n_marked += is_marked;
+    }
+  if (is_all)
+    g_assert_cmpuint (n_marked, ==, n_wanted);
+  else
+    g_assert_cmpuint (n_wanted, >=, belfry_sqlite_blocks_get_max_highest (blocks));
+}
+
+/* Everywhere, or at no more places than are told by one chunk, or at one or two; all different, or many the same. */
+static void
+fill_amounts (const BelfrySqliteBlocks *blocks,
+              guint                     round,
+              guint32                  *keys)
+{
+  guint size = belfry_sqlite_blocks_get_size (blocks);
+  guint n = round < 2 ? size : round < 4 ? belfry_sqlite_blocks_get_max_highest (blocks) - round % 2 : 1;
+
+  for (guint i = 0; i < n; i++)
+    {
+      guint place = round < 2 ? i : g_random_int () % size;
+
+      keys[place] = round % 2 == 0 ? 1 + (g_random_int () >> 1) : 77 + i % 3;
+    }
+  keys[g_random_int () % size] = 5;
+}
+
+static void
+test_highest_amounts_are_told_by_one_chunk (void)
+{
+  g_autofree guint64 *bitmap = g_new0 (guint64, BELFRY_SQLITE_BLOCK_MAX / 64);
+
+  g_test_summary ("What fewer events have than the highest are is told by their chunk alone, and where no more have any it is the only one");
+
+  for (guint bits = BELFRY_SQLITE_MIN_BLOCK_BITS; bits <= BELFRY_SQLITE_BLOCK_BITS; bits++)
+    for (guint round = 0; round < 6; round++)
+      {
+        g_autofree guint32 *keys = g_new0 (guint32, 1u << bits);
+        g_auto(BelfrySqliteChunks) chunks = { NULL };
+        BelfrySqliteBlocks blocks;
+        guint max_highest, n_amounts = 0;
+
+        belfry_sqlite_blocks_init (&blocks, bits, secret);
+        belfry_sqlite_chunks_init (&chunks);
+        max_highest = belfry_sqlite_blocks_get_max_highest (&blocks);
+        fill_amounts (&blocks, round, keys);
+        for (guint i = 0; i < 1u << bits; i++)
+          n_amounts += keys[i] != 0;
+
+        belfry_sqlite_chunks_add_column (&chunks, &blocks, N_BLOCK, BELFRY_SQLITE_COLUMN_AMOUNT, keys);
+        g_assert_true ((chunks.chunks->len == 1) == (n_amounts < max_highest));
+        assert_unpacks (&blocks, &chunks, BELFRY_SQLITE_COLUMN_AMOUNT, keys);
+        for (guint i = 0; i < 50; i++)
+          {
+            guint32 least = i < 10 ? 70 + i : keys[g_random_int_range (0, 1 << bits)];
+
+            least = i == 10 ? G_MAXUINT32 : MAX (least, 1);
+            assert_marks (&blocks, keys, least, bitmap, mark_highest (&blocks, &chunks, least, bitmap));
+          }
+      }
 }
 
 /* These keys are on people's disks. */
@@ -197,6 +292,7 @@ main (int    argc,
   g_test_add_func ("/sqlite-block/column-without-keys-takes-no-room", test_column_without_keys_takes_no_room);
   g_test_add_func ("/sqlite-block/damage-stays-inside", test_damage_stays_inside);
   g_test_add_func ("/sqlite-block/amounts-keep-their-order", test_amounts_keep_their_order);
+  g_test_add_func ("/sqlite-block/highest-amounts-are-told-by-one-chunk", test_highest_amounts_are_told_by_one_chunk);
   g_test_add_func ("/sqlite-block/hash-never-changes", test_hash_never_changes);
 
   return g_test_run ();

@@ -76,6 +76,7 @@ wait_for_damage (Fixture *fixture)
       if (!check (fixture->store, &error))
         {
           g_assert_error (error, BELFRY_ERROR, BELFRY_ERROR_CORRUPT);
+          g_assert_cmpuint (get_counter (fixture->store, "chores-set-aside"), >, 0);
           return;
         }
       g_assert_cmpint (g_get_monotonic_time (), <, end_usec);
@@ -107,6 +108,7 @@ test_damaged_index (void)
     append_many (fixture.store, MAX_RUN, "before");
   fixture_settle (&fixture);
   g_assert_true (check (fixture.store, NULL));
+  g_assert_cmpuint (get_counter (fixture.store, "chores-set-aside"), ==, 0);
   last = belfry_event_store_get_last_position (BELFRY_EVENT_STORE (fixture.store));
   fixture_close (&fixture);
   damage (&fixture, "chunk");

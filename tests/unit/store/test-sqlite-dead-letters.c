@@ -141,7 +141,7 @@ test_keeps (void)
   Fixture fixture;
 
   fixture_set_up (&fixture);
-  fixture.now_usec = G_GINT64_CONSTANT (1768473105123456);
+  fixture_set_time (&fixture, G_GINT64_CONSTANT (1768473105123456));
   fixture_open (&fixture);
   deliver (fixture.store, 3, letter, NULL, NULL, &error);
   g_assert_no_error (error);
@@ -338,7 +338,6 @@ test_columns_of_collected_events (void)
     .event_type = "lesson_started", .event_type_length = -1, .source = "collector", .source_length = -1,
     .payload = "{}", .payload_length = -1, .learner = learner, .learner_length = -1, .sent_usec = -5,
   };
-  g_autoptr(GPtrArray) events = NULL;
   g_autoptr(BelfryLogPage) page = NULL;
   Fixture fixture;
   gint64 sent_usec;

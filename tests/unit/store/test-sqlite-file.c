@@ -255,6 +255,7 @@ test_verify_finds_damage (void)
 {
   static const char *const damages[] = {
     "UPDATE event_type SET count = count + 1",
+    "INSERT INTO removal VALUES (1, '{\"1\":1}')",
     "DELETE FROM event WHERE position = 50",
     "DELETE FROM chunk WHERE id = (SELECT min (id) FROM chunk)",
     "DELETE FROM chunk WHERE id = (SELECT max (id) FROM chunk)",
@@ -568,6 +569,116 @@ test_opens_version_1 (void)
   fixture_tear_down (&fixture);
 }
 
+static guint
+count_matches (Fixture    *fixture,
+               const char *json)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(BelfryFilter) filter = belfry_filter_new_from_json (json, -1, &error);
+  g_autoptr(GPtrArray) events = NULL;
+
+  g_assert_no_error (error);
+  events = query (fixture->store, filter, G_MININT64, 0, 1000);
+
+  return events->len;
+}
+
+/* What collected events have, and what is kept beside the events. */
+static void
+assert_collected_of_version_2 (Fixture *fixture)
+{
+  g_autoptr(BelfryEvent) found = NULL;
+  g_autoptr(GPtrArray) letters = NULL;
+  g_autoptr(GAsyncResult) result = NULL;
+  g_autoptr(GError) error = NULL;
+  const char *expected = "{\"course_id\":\"course-2\",\"lesson_id\":\"lesson-1\",\"metadata\":{\"platform\":\"web\"}}";
+  const char *learner;
+  const BelfryDeadLetter *letter;
+  BelfryKeptCursor cursor;
+  gint64 sent_usec;
+  gsize length;
+
+  found = look_up (fixture->store, "evt_a7e3b1c736c7", &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (belfry_event_get_position (found), ==, 80);
+  learner = belfry_event_peek_learner (found, &length, &sent_usec);
+  g_assert_cmpmem (learner, length, expected, strlen (expected));
+  g_assert_cmpint (sent_usec, ==, G_GINT64_CONSTANT (1768473066123456));
+
+  g_assert_true (belfry_cursor_keeper_find (BELFRY_CURSOR_KEEPER (fixture->store), "kafka", &cursor));
+  g_assert_cmpuint (cursor.position, ==, 80);
+  g_assert_cmpuint (cursor.count, ==, 77);
+
+  belfry_dead_letter_keeper_list_async (BELFRY_DEAD_LETTER_KEEPER (fixture->store), 0, G_MAXUINT64, FALSE, NULL, 1000,
+                                        G_MAXSIZE, NULL, catch_result, &result);
+  letters = belfry_dead_letter_keeper_list_finish (BELFRY_DEAD_LETTER_KEEPER (fixture->store), wait_for (&result), &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (letters->len, ==, 2);
+  letter = g_ptr_array_index (letters, 1);
+  g_assert_cmpuint (letter->number, ==, 2);
+  g_assert_cmpstr (letter->reason, ==, "too_large");
+  g_assert_cmpstr (letter->event_id, ==, "evt_2aee883c7c59");
+}
+
+/* The same request once more. */
+static void
+assert_receipt_of_version_2 (Fixture *fixture)
+{
+  g_autoptr(BelfryReceipt) receipt = belfry_receipt_new ();
+  g_autoptr(GPtrArray) events = g_ptr_array_new_with_free_func ((GDestroyNotify) belfry_event_unref);
+  g_autoptr(GAsyncResult) result = NULL;
+  g_autoptr(GError) error = NULL;
+
+  memset (receipt->key, 0x5a, sizeof receipt->key);
+  memset (receipt->fingerprint, 0xa5, sizeof receipt->fingerprint);
+  g_ptr_array_add (events, make_event ("timer_tick", NULL, NULL, NULL));
+  belfry_receipt_keeper_append_async (BELFRY_RECEIPT_KEEPER (fixture->store), events, receipt, NULL, catch_result, &result);
+  belfry_event_store_append_finish (BELFRY_EVENT_STORE (fixture->store), wait_for (&result), &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (receipt->outcome, ==, BELFRY_RECEIPT_REPEATED);
+  g_assert_cmpuint (receipt->answer_status, ==, 201);
+}
+
+static void
+test_opens_version_2 (void)
+{
+  Fixture fixture;
+  g_autofree char *sql = NULL;
+  g_autoptr(BelfryEvent) found = NULL;
+  g_autoptr(BelfryStoreStats) stats = NULL;
+  g_autoptr(GError) error = NULL;
+
+  g_test_summary ("A database that version 2 of the format left is read and written: its index, and what is kept beside the events");
+  fixture_set_up (&fixture);
+  fixture_set_time (&fixture, G_GINT64_CONSTANT (1768473200000000));
+  g_assert_true (g_file_get_contents (BELFRY_TEST_FOLDER "/database-v2.sql", &sql, NULL, NULL));
+  run_sql (fixture.path, sql);
+  fixture_verify (&fixture);
+
+  fixture_open (&fixture);
+  g_assert_cmpuint (belfry_event_store_get_floor (BELFRY_EVENT_STORE (fixture.store)), ==, 11);
+  g_assert_cmpuint (belfry_event_store_get_last_position (BELFRY_EVENT_STORE (fixture.store)), ==, 101);
+  g_assert_cmpuint (get_counter (fixture.store, "tail-events"), ==, 38);
+  found = look_up (fixture.store, "evt_01dbf7973032", &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (belfry_event_get_position (found), ==, 42);
+  g_assert_cmpuint (count_matches (&fixture, "{\"session_id\":\"session-1\"}"), ==, 17);
+  g_assert_cmpuint (count_matches (&fixture, "{\"user_id\":\"user-3\"}"), ==, 11);
+  g_assert_cmpuint (count_matches (&fixture, "{\"event_types\":[\"lesson_completed\"]}"), ==, 30);
+  g_assert_cmpuint (count_matches (&fixture, "{\"user_tiers\":[\"premium\"],\"min_amount\":1}"), ==, 7);
+  g_assert_cmpuint (count_matches (&fixture, "{\"min_amount\":60}"), ==, 13);
+  stats = get_stats (fixture.store);
+  g_assert_cmpuint (stats->total_events, ==, 91);
+  assert_collected_of_version_2 (&fixture);
+  assert_receipt_of_version_2 (&fixture);
+  append_many (fixture.store, 100, "session-1");
+  g_assert_cmpuint (count_matches (&fixture, "{\"session_id\":\"session-1\"}"), ==, 117);
+  fixture_close (&fixture);
+  fixture_verify (&fixture);
+
+  fixture_tear_down (&fixture);
+}
+
 /* More than a block of events, as version 1 would have left them. */
 static const char many_events_v1[] =
   "WITH RECURSIVE number (i) AS (SELECT 61 UNION ALL SELECT i + 1 FROM number WHERE i < 70000)"
@@ -672,6 +783,7 @@ main (int    argc,
   g_test_add_func ("/sqlite-file/restore/jumps-ahead", test_restore_jumps_ahead);
   g_test_add_func ("/sqlite-file/restore/refuses-what-is-not-ours", test_restore_refuses_what_is_not_ours);
   g_test_add_func ("/sqlite-file/opens-version-1", test_opens_version_1);
+  g_test_add_func ("/sqlite-file/opens-version-2", test_opens_version_2);
   g_test_add_func ("/sqlite-file/upgrades-version-1", test_upgrades_version_1);
 
   return g_test_run ();

@@ -52,7 +52,7 @@ do_append (Model *model)
   g_autoptr(GPtrArray) events = make_batch ();
   g_autoptr(GError) error = NULL;
 
-  model->fixture.now_usec += g_test_rand_int_range (-50, 200);
+  fixture_set_time (&model->fixture, model->fixture.now_usec + g_test_rand_int_range (-50, 200));
   if (!append (model->fixture.store, events, &error))
     {
       g_assert_error (error, BELFRY_ERROR, BELFRY_ERROR_UNAVAILABLE);
@@ -221,7 +221,7 @@ model_set_up (Model *model)
   *model = (Model) { 0 };
   fixture_set_up (&model->fixture);
   model->fixture.is_busy = TRUE;
-  model->fixture.now_usec = 1000000;
+  fixture_set_time (&model->fixture, 1000000);
   model->log = g_ptr_array_new_with_free_func (event_clear);
   model->floor = 1;
   fixture_open (&model->fixture);

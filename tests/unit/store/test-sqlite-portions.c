@@ -14,6 +14,9 @@
 #define N_BLOCK      (1 << BELFRY_SQLITE_MIN_BLOCK_BITS)
 #define RECLAIM_ROWS 9
 
+#define N_TYPES   23
+#define TYPE_ROWS 5
+
 /* Pages of the log at which a checkpoint begins, and how many of them a writer may be left. */
 #define SOFT_PAGES 200
 #define FEW_PAGES  50
@@ -43,6 +46,7 @@ make_log (Fixture *fixture)
   fixture_open (fixture);
   fixture_close (fixture);
   log->tuning.reclaim_rows = RECLAIM_ROWS;
+  log->tuning.type_rows = TYPE_ROWS;
   log->tuning.checkpoint_bytes = (guint64) SOFT_PAGES * log->page_size;
 
   return log;
@@ -91,6 +95,26 @@ prepare_index (BelfrySqliteAppender *appender)
     g_assert_true (belfry_sqlite_sealer_prepare (appender->sealer, appender->db, &error));
 }
 
+/* Rows of one table that change. */
+typedef struct
+{
+  const char *table;
+  guint       n_rows;
+} Watch;
+
+static void
+on_row_changed (void         *data,
+                int           action,
+                const char   *database,
+                const char   *table,
+                sqlite3_int64 row)
+{
+  Watch *watch = data;
+
+  if (g_str_equal (table, watch->table))
+    watch->n_rows++;
+}
+
 static void
 test_seals_in_portions (void)
 {
@@ -117,6 +141,153 @@ test_seals_in_portions (void)
     }
   g_assert_cmpuint (n_portions, >, 2);
   g_assert_true (belfry_sqlite_sealer_is_idle (appender->sealer));
+
+  belfry_sqlite_appender_free (appender);
+  belfry_sqlite_log_free (log);
+  fixture_verify (&fixture);
+  fixture_tear_down (&fixture);
+}
+
+static void
+test_clears_in_portions (void)
+{
+  Fixture fixture;
+  BelfrySqliteLog *log;
+  BelfrySqliteAppender *appender;
+  Watch watch = { "chunk", 0 };
+  gint64 n_least;
+
+  g_test_summary ("What an index that a crash has cut short left is taken away a little at a time, before it is made again");
+  fixture_set_up (&fixture);
+  log = make_log (&fixture);
+  appender = make_appender (log);
+  append_run (appender, N_BLOCK);
+  prepare_index (appender);
+  appender->seal_chunks = 1;
+  appender->seal_usec = G_MAXINT64 / 2;
+  for (guint i = 0; i < 2; i++)
+    append_run (appender, 1);
+  g_assert_cmpuint (appender->state.merged, ==, 0);
+  belfry_sqlite_appender_free (appender);
+
+  appender = make_appender (log);
+  n_least = count (appender->db, "chunk");
+  g_assert_cmpint (n_least, ==, 2);
+  prepare_index (appender);
+  sqlite3_update_hook (appender->db, on_row_changed, &watch);
+  appender->seal_chunks = 1;
+  appender->seal_usec = G_MAXINT64 / 2;
+  while (appender->state.merged == 0)
+    {
+      watch.n_rows = 0;
+      append_run (appender, 1);
+      g_assert_cmpuint (watch.n_rows, <=, 1);
+      n_least = MIN (n_least, count (appender->db, "chunk"));
+    }
+  g_assert_cmpint (n_least, ==, 0);
+
+  belfry_sqlite_appender_free (appender);
+  belfry_sqlite_log_free (log);
+  fixture_verify (&fixture);
+  fixture_tear_down (&fixture);
+}
+
+/* One event of each of the types from @first on. */
+static void
+append_types (BelfrySqliteAppender *appender,
+              guint                 first)
+{
+  g_autoptr(GPtrArray) events = g_ptr_array_new_with_free_func ((GDestroyNotify) belfry_event_unref);
+  g_autoptr(GArray) changes = belfry_sqlite_type_changes_new ();
+  g_autoptr(GError) error = NULL;
+
+  for (guint i = first; i < N_TYPES; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("type_%u", i);
+
+      g_ptr_array_add (events, make_event (name, NULL, NULL, NULL));
+    }
+  belfry_sqlite_appender_begin (appender, &error);
+  g_assert_no_error (error);
+  belfry_sqlite_appender_append (appender, events, 1000000, changes, &error);
+  g_assert_no_error (error);
+}
+
+/* Deletes all, and sees to it that few rows are written for that. */
+static void
+delete_all (BelfrySqliteAppender *appender,
+            guint                 n_types)
+{
+  g_autoptr(GArray) changes = belfry_sqlite_type_changes_new ();
+  g_autoptr(GError) error = NULL;
+  Watch watch = { "event_type", 0 };
+
+  sqlite3_update_hook (appender->db, on_row_changed, &watch);
+  belfry_sqlite_appender_begin (appender, &error);
+  g_assert_no_error (error);
+  belfry_sqlite_appender_delete (appender, appender->state.next_position, NULL, changes, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (changes->len, ==, n_types);
+  g_assert_cmpuint (watch.n_rows, <=, TYPE_ROWS);
+  sqlite3_update_hook (appender->db, NULL, NULL);
+}
+
+/* Whether the appender's counts are those of the log that holds @n_wanted events. */
+static void
+assert_counts (Fixture              *fixture,
+               BelfrySqliteAppender *appender,
+               guint64               n_wanted)
+{
+  g_autoptr(GArray) changes = belfry_sqlite_type_changes_new ();
+  guint64 n_events = 0;
+
+  belfry_sqlite_types_tell (appender->types, changes);
+  g_assert_cmpuint (changes->len, ==, N_TYPES);
+  for (guint i = 0; i < changes->len; i++)
+    n_events += g_array_index (changes, BelfrySqliteTypeChange, i).added;
+  g_assert_cmpuint (n_events, ==, n_wanted);
+  fixture_verify (fixture);
+}
+
+static void
+test_counts_in_portions (void)
+{
+  Fixture fixture;
+  BelfrySqliteLog *log;
+  BelfrySqliteAppender *appender;
+  Watch watch = { "event_type", 0 };
+  guint n_portions = 0;
+
+  g_test_summary ("A deletion writes the counts of a few types, and those of the others later, crash or no crash");
+  fixture_set_up (&fixture);
+  log = make_log (&fixture);
+  appender = make_appender (log);
+  append_types (appender, 0);
+  delete_all (appender, N_TYPES);
+  assert_counts (&fixture, appender, 0);
+  append_types (appender, 3);
+  assert_counts (&fixture, appender, N_TYPES - 3);
+
+  belfry_sqlite_appender_free (appender);
+  appender = make_appender (log);
+  assert_counts (&fixture, appender, N_TYPES - 3);
+  delete_all (appender, N_TYPES - 3);
+  assert_counts (&fixture, appender, 0);
+  append_types (appender, N_TYPES - 1);
+
+  for (; belfry_sqlite_types_owe (appender->types); n_portions++)
+    {
+      g_autoptr(GError) error = NULL;
+
+      watch.n_rows = 0;
+      sqlite3_update_hook (appender->db, on_row_changed, &watch);
+      belfry_sqlite_appender_settle_counts (appender, &error);
+      g_assert_no_error (error);
+      g_assert_cmpuint (watch.n_rows, <=, TYPE_ROWS);
+      assert_counts (&fixture, appender, 1);
+    }
+  g_assert_cmpuint (n_portions, >=, 3);
+  g_assert_cmpint (count (appender->db, "removal"), ==, 0);
 
   belfry_sqlite_appender_free (appender);
   belfry_sqlite_log_free (log);
@@ -357,6 +528,8 @@ main (int    argc,
   fault_vfs_register ();
 
   g_test_add_func ("/sqlite-portions/index/in-portions", test_seals_in_portions);
+  g_test_add_func ("/sqlite-portions/index/clears-left-overs-in-portions", test_clears_in_portions);
+  g_test_add_func ("/sqlite-portions/delete/counts-in-portions", test_counts_in_portions);
   g_test_add_func ("/sqlite-portions/reclaim/in-portions", test_reclaims_in_portions);
   g_test_add_func ("/sqlite-portions/checkpoint/leaves-the-writer-little", test_writer_is_left_little);
   g_test_add_func ("/sqlite-portions/checkpoint/tells-of-a-failed-flush", test_failed_flush_is_told);

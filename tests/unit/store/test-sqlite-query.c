@@ -146,14 +146,14 @@ test_agrees_with_filter (void)
   g_test_summary ("A query and a page hold exactly the events that belfry_filter_matches() wants, while blocks get their index and deletes go on");
   fixture_set_up (&fixture);
   fixture.is_busy = TRUE;
-  fixture.now_usec = 1000;
+  fixture_set_time (&fixture, 1000);
   fixture_open (&fixture);
 
   for (guint round = 0; round < 150; round++)
     {
       g_autoptr(BelfryFilter) filter = round % 10 == 0 ? NULL : make_random_filter ();
 
-      fixture.now_usec += g_test_rand_int_range (0, 50);
+      fixture_set_time (&fixture, fixture.now_usec + g_test_rand_int_range (0, 50));
       append_random (&fixture, (guint) g_test_rand_int_range (1, 60));
       check_query (&fixture, filter);
       check_query (&fixture, NULL);
@@ -181,7 +181,7 @@ test_long_log (void)
 
   g_test_summary ("Searches that take many steps find everything");
   fixture_set_up (&fixture);
-  fixture.now_usec = 1000;
+  fixture_set_time (&fixture, 1000);
   fixture_open (&fixture);
   for (guint i = 0; i < 9; i++)
     append_random (&fixture, 5000);
@@ -282,6 +282,65 @@ test_looks_at_few_rows (void)
       g_test_message ("%s: %u found in %" G_GUINT64_FORMAT " rows", cases[i].json, n_found, n_rows);
       g_assert_cmpuint (n_found, ==, cases[i].n_found);
       g_assert_cmpuint (n_rows, <=, cases[i].max_rows);
+    }
+
+  fixture_tear_down (&fixture);
+}
+
+static void
+test_reads_few_chunks_of_amounts (void)
+{
+  static const struct
+  {
+    double  least;
+    guint   limit;
+    guint   n_found;
+    guint64 max_chunks;
+  } cases[] = {
+    { 1000, 1000, 70, 6 },
+    { 1001, 1000, 0, 6 },
+    { 1, 3000, 3000, 6 },
+  };
+  const double one = 1, thousand = 1000;
+  Fixture fixture;
+
+  g_test_summary ("For amounts that few events have a search reads one chunk for each look at a block, for others those of few parts");
+  fixture_set_up (&fixture);
+  fixture_open (&fixture);
+  for (guint i = 0; i < 14; i++)
+    {
+      g_autoptr(GPtrArray) events = g_ptr_array_new_with_free_func ((GDestroyNotify) belfry_event_unref);
+      g_autoptr(GError) error = NULL;
+
+      for (guint j = 0; j < 4700; j++)
+        g_ptr_array_add (events, make_rich_event ("timer_tick", NULL, NULL, NULL, j % 1000 == 40 ? &thousand : &one));
+      append (fixture.store, events, &error);
+      g_assert_no_error (error);
+    }
+  while (get_counter (fixture.store, "tail-events") >= BELFRY_SQLITE_BLOCK_MAX)
+    g_assert_true (check (fixture.store, NULL));
+  fixture_close (&fixture);
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr(BelfrySqliteLog) log = fixture_load_log (&fixture);
+      g_autofree char *json = g_strdup_printf ("{\"min_amount\":%g}", cases[i].least);
+      g_autoptr(GError) error = NULL;
+      g_autoptr(BelfryFilter) filter = belfry_filter_new_from_json (json, -1, &error);
+      BelfrySqliteView view;
+      BelfrySqliteScan scan;
+
+      g_assert_no_error (error);
+      belfry_sqlite_view_init (&view, log);
+      belfry_sqlite_scan_init (&scan, filter, TRUE, 0, G_MAXINT64, cases[i].limit, G_MAXSIZE);
+      while (!scan.is_done)
+        g_assert_true (belfry_sqlite_scan_step (&scan, &view, &error));
+      g_test_message ("%s: %u found with %" G_GUINT64_FORMAT " chunks", json, scan.n_found, scan.n_chunks);
+      g_assert_cmpuint (scan.n_found, ==, cases[i].n_found);
+      g_assert_cmpuint (scan.n_rows, ==, cases[i].n_found);
+      g_assert_cmpuint (scan.n_chunks, <=, cases[i].max_chunks);
+      belfry_sqlite_scan_clear (&scan);
+      belfry_sqlite_view_clear (&view);
     }
 
   fixture_tear_down (&fixture);
@@ -466,6 +525,7 @@ main (int    argc,
   g_test_add_func ("/sqlite-query/agrees-with-filter", test_agrees_with_filter);
   g_test_add_func ("/sqlite-query/of-a-long-log", test_long_log);
   g_test_add_func ("/sqlite-query/looks-at-few-rows", test_looks_at_few_rows);
+  g_test_add_func ("/sqlite-query/reads-few-chunks-of-amounts", test_reads_few_chunks_of_amounts);
   g_test_add_func ("/sqlite-query/bounds-steps", test_bounds_steps);
   g_test_add_func ("/sqlite-query/bounds-bytes", test_bounds_bytes);
   g_test_add_func ("/sqlite-query/plans-use-no-scan", test_plans_use_no_scan);

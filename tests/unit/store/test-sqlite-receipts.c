@@ -265,14 +265,14 @@ test_expires (void)
 
   g_test_summary ("A key is known for a day, to the microsecond, and then counts as new");
   fixture_set_up (&fixture);
-  fixture.now_usec = START_USEC;
+  fixture_set_time (&fixture, START_USEC);
   fixture_open (&fixture);
 
   g_assert_cmpint (keep (fixture.store, "a", "body", NULL), ==, BELFRY_RECEIPT_STORED);
-  fixture.now_usec = START_USEC + G_TIME_SPAN_DAY - 1;
+  fixture_set_time (&fixture, START_USEC + G_TIME_SPAN_DAY - 1);
   g_assert_cmpint (keep (fixture.store, "a", "body", NULL), ==, BELFRY_RECEIPT_REPEATED);
   g_assert_cmpint (keep (fixture.store, "a", "other", NULL), ==, BELFRY_RECEIPT_MISMATCHED);
-  fixture.now_usec = START_USEC + G_TIME_SPAN_DAY;
+  fixture_set_time (&fixture, START_USEC + G_TIME_SPAN_DAY);
   g_assert_cmpint (keep (fixture.store, "a", "other", NULL), ==, BELFRY_RECEIPT_STORED);
   g_assert_cmpint (keep (fixture.store, "a", "other", NULL), ==, BELFRY_RECEIPT_REPEATED);
   g_assert_cmpuint (fixture.committed->len, ==, 2);
@@ -305,17 +305,17 @@ test_expired_go (void)
   g_test_summary ("What has expired is removed, whether keys go on coming or only the check");
   fixture_set_up (&fixture);
   fixture.is_busy = TRUE;
-  fixture.now_usec = START_USEC;
+  fixture_set_time (&fixture, START_USEC);
   fixture_open (&fixture);
 
   keep_many (&fixture, 0, 40);
   bytes = get_counter (fixture.store, "receipt-bytes");
   g_assert_cmpuint (bytes, >, 40 * 100);
-  fixture.now_usec += G_TIME_SPAN_DAY + 1;
+  fixture_set_time (&fixture, fixture.now_usec + G_TIME_SPAN_DAY + 1);
   keep_many (&fixture, 1000, 40);
   g_assert_cmpuint (get_counter (fixture.store, "receipt-bytes"), <=, bytes + 100);
 
-  fixture.now_usec += G_TIME_SPAN_DAY + 1;
+  fixture_set_time (&fixture, fixture.now_usec + G_TIME_SPAN_DAY + 1);
   while (get_counter (fixture.store, "receipt-bytes") > 0)
     {
       check (fixture.store, NULL);

@@ -142,6 +142,7 @@ test_append_refuses_over_the_bound (void)
 {
   Fixture fixture;
   g_autoptr(GPtrArray) events = g_ptr_array_new_with_free_func ((GDestroyNotify) belfry_event_unref);
+  g_autoptr(GPtrArray) more = g_ptr_array_new_with_free_func ((GDestroyNotify) belfry_event_unref);
   g_autoptr(GAsyncResult) first = NULL, second = NULL;
   g_autoptr(GError) error = NULL;
 
@@ -151,9 +152,12 @@ test_append_refuses_over_the_bound (void)
   g_object_set (fixture.store, "max-waiting-events", 15, NULL);
 
   for (guint i = 0; i < 10; i++)
-    g_ptr_array_add (events, make_event ("timer_tick", NULL, NULL, NULL));
+    {
+      g_ptr_array_add (events, make_event ("timer_tick", NULL, NULL, NULL));
+      g_ptr_array_add (more, make_event ("timer_tick", NULL, NULL, NULL));
+    }
   belfry_event_store_append_async (as_store (&fixture), events, NULL, catch_result, &first);
-  belfry_event_store_append_async (as_store (&fixture), events, NULL, catch_result, &second);
+  belfry_event_store_append_async (as_store (&fixture), more, NULL, catch_result, &second);
   g_assert_false (belfry_event_store_append_finish (as_store (&fixture), wait_for (&second), &error));
   g_assert_error (error, BELFRY_ERROR, BELFRY_ERROR_UNAVAILABLE);
   g_assert_cmpstr (error->message, ==, "Too much waits");
@@ -164,9 +168,7 @@ test_append_refuses_over_the_bound (void)
 
   append_many (fixture.store, 15, NULL);
   g_object_set (fixture.store, "max-waiting-bytes", (guint64) 10, NULL);
-  g_ptr_array_set_size (events, 0);
-  g_ptr_array_add (events, make_event ("timer_tick", NULL, NULL, NULL));
-  g_assert_false (append (fixture.store, events, &error));
+  g_assert_false (append (fixture.store, more, &error));
   g_assert_error (error, BELFRY_ERROR, BELFRY_ERROR_UNAVAILABLE);
   g_assert_cmpuint (fixture.committed->len, ==, 25);
 
@@ -378,7 +380,7 @@ test_delete_moves_the_floor (void)
   fixture_open (&fixture);
   for (guint i = 1; i <= 10; i++)
     {
-      fixture.now_usec = i * 1000;
+      fixture_set_time (&fixture, i * 1000);
       append_one (fixture.store, make_event (i % 2 ? "timer_tick" : "quiz_started", "s", NULL, NULL));
     }
 
@@ -462,7 +464,7 @@ test_deletes_in_a_row (void)
   fixture_open (&fixture);
   for (guint i = 1; i <= 100; i++)
     {
-      fixture.now_usec = i * 1000;
+      fixture_set_time (&fixture, i * 1000);
       append_many (fixture.store, 1, "s");
     }
 
@@ -497,15 +499,15 @@ test_clock_never_runs_backwards (void)
   fixture_set_up (&fixture);
   fixture_open (&fixture);
 
-  fixture.now_usec = 1000000;
+  fixture_set_time (&fixture, 1000000);
   append_many (fixture.store, 1, NULL);
-  fixture.now_usec = 400000;
+  fixture_set_time (&fixture, 400000);
   append_many (fixture.store, 2, NULL);
   g_assert_cmpuint (get_counter (fixture.store, "clock-held"), ==, 2);
   fixture_close (&fixture);
   fixture_open (&fixture);
   append_many (fixture.store, 1, NULL);
-  fixture.now_usec = 1000001;
+  fixture_set_time (&fixture, 1000001);
   append_many (fixture.store, 1, NULL);
 
   for (guint i = 0; i < 4; i++)
@@ -526,11 +528,11 @@ test_stats_of_the_last_hour (void)
 
   fixture_set_up (&fixture);
   fixture_open (&fixture);
-  fixture.now_usec = now_usec - G_TIME_SPAN_HOUR - 1;
+  fixture_set_time (&fixture, now_usec - G_TIME_SPAN_HOUR - 1);
   append_many (fixture.store, 3, NULL);
-  fixture.now_usec = now_usec - G_TIME_SPAN_HOUR;
+  fixture_set_time (&fixture, now_usec - G_TIME_SPAN_HOUR);
   append_many (fixture.store, 4, NULL);
-  fixture.now_usec = now_usec;
+  fixture_set_time (&fixture, now_usec);
   append_many (fixture.store, 5, NULL);
 
   stats = get_stats (fixture.store);
