@@ -13,6 +13,9 @@
 #define MAX_BATCH_EVENTS 1024
 #define MAX_BATCH_BYTES (4 * 1024 * 1024)
 
+/* Before anything that sends: the log writes meanwhile. */
+#define BATCH_PRIORITY (G_PRIORITY_HIGH - 1)
+
 /* What a batch has room for at first. */
 #define FEW_EVENTS 64
 
@@ -383,6 +386,7 @@ belfry_pipeline_init (BelfryPipeline *self)
 {
   self->context = g_main_context_ref_thread_default ();
   self->batch_source = belfry_turn_source_new (self->context, "belfry publish", batch_cb, self);
+  g_source_set_priority (self->batch_source, BATCH_PRIORITY);
 }
 
 BelfryRetention *

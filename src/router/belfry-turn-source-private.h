@@ -7,7 +7,7 @@
 G_BEGIN_DECLS
 
 /* A source that stands attached and quiet. Armed, it calls its function once, in the next turn of
- * the loop, at default priority; armed again in there, in the turn after that. Attach once, arm
+ * the loop, at default priority unless it is given another; armed again in there, in the turn after that. Attach once, arm
  * often: arming costs no allocation and no system call. On the thread of the context only, and from a source
  * of it or while it does not run. */
 GSource *belfry_turn_source_new (GMainContext *context, const char *name, GSourceFunc func,

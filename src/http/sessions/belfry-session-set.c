@@ -6,7 +6,8 @@
  * Descriptors: one epoll descriptor stands for all sockets, so a loop turn costs what is ready, not what is connected.
  * Urgent flush: what a turn routed leaves before the next turn does anything else, in one call a session. A source of high
  * priority, ready only when somebody outside of a flush made a session dirty, so it runs at most once for each turn.
- * Flush: at default priority, for those that had more to send than one call carries, and for those to be read again.
+ * Flush: at default priority, for those that had more to send than one call carries, for those that one turn left over, and
+ * for those to be read again.
  * Sweep: once a second all clocks are looked at; no session has a timer of its own.
  *
  * The set owns one reference of each session, from start to end. */
@@ -24,6 +25,9 @@
 
 #define SCRATCH_BYTES       (64 * 1024)
 #define MAX_EVENTS_PER_TURN 128
+
+/* A send takes some 5 µs: what waits for it to end, and all between, is to wait a millisecond. */
+#define MAX_FLUSHED_PER_TURN 128
 
 #define DEFAULT_MAX_MESSAGE_BYTES  (1024 * 1024)
 #define DEFAULT_FIRST_MESSAGE_USEC (10 * G_USEC_PER_SEC)
@@ -184,29 +188,28 @@ read_again (BelfrySessionSet *set)
     }
 }
 
-/* Those that become dirty again meanwhile have their turn when the loop has gone round. */
+/* Those that wait longest. The others, and those that become dirty again meanwhile, have their turn when the loop has gone round:
+ * what comes in is read, written and routed between the portions of a large crowd, so that the later of them get it at once. */
 static void
 flush_dirty (BelfrySessionSet *set)
 {
-  g_autoptr(GPtrArray) round = NULL;
+  BelfrySession *portion[MAX_FLUSHED_PER_TURN];
+  guint n = MIN (set->dirty->len, MAX_FLUSHED_PER_TURN);
 
-  round = g_steal_pointer (&set->dirty);
-  set->dirty = g_ptr_array_new ();
-  for (guint i = 0; i < round->len; i++)
+  for (guint i = 0; i < n; i++)
     {
-      BelfrySession *session = round->pdata[i];
-
-      session->is_dirty = FALSE;
-      g_object_ref (session);
+      portion[i] = g_object_ref (set->dirty->pdata[i]);
+      portion[i]->is_dirty = FALSE;
     }
-  for (guint i = 0; i < round->len; i++)
+  g_ptr_array_remove_range (set->dirty, 0, n);
+  for (guint i = 0; i < n; i++)
     {
-      g_autoptr(BelfrySession) session = round->pdata[i];
+      g_autoptr(BelfrySession) session = portion[i];
 
       if (session->set != NULL)
         belfry_session_flush (session);
     }
-  /* Who has more to send than one call carries waits for the others of the loop. */
+  /* Who has more to send than one call carries, and who is left, waits for the others of the loop. */
   set->is_urgent = FALSE;
 }
 

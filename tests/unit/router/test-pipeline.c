@@ -121,6 +121,28 @@ test_gathers_a_turn (Fixture       *f,
   g_assert_cmpuint (get_counter (f, "accepted"), ==, 4);
 }
 
+static gboolean
+send_cb (gpointer user_data)
+{
+  Fixture *f = user_data;
+
+  g_assert_cmpuint (f->store->n_appends, ==, 1);
+  g_string_append (f->answers, "sent ");
+  return G_SOURCE_REMOVE;
+}
+
+static void
+test_hands_over_first (Fixture       *f,
+                       gconstpointer  data)
+{
+  g_test_summary ("What a turn published is with the log before anything is sent, however much that is");
+
+  g_idle_add_full (G_PRIORITY_HIGH, send_cb, f, NULL);
+  publish (f, 1);
+  turn ();
+  g_assert_cmpstr (f->answers->str, ==, "sent 1 ");
+}
+
 static void
 test_has_many_in_flight (Fixture       *f,
                          gconstpointer  data)
@@ -432,6 +454,7 @@ main (int   argc,
 
   ADD ("new/makes-missing-parts", test_makes_missing_parts);
   ADD ("publish/gathers-a-turn", test_gathers_a_turn);
+  ADD ("publish/hands-over-first", test_hands_over_first);
   ADD ("publish/has-many-in-flight", test_has_many_in_flight);
   ADD ("publish/bounds-appends", test_bounds_appends);
   ADD ("publish/tells-failure", test_tells_failure);
