@@ -56,6 +56,7 @@ struct _BelfryForwarder
   void                    (*stopped_func) (gpointer user_data);
   gpointer                  stopped_data;
 
+  guint64           acknowledged;  /* since the start, as the next */
   guint64           refused;
   guint64           read_failures;
   guint64           resets;

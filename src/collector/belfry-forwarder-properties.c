@@ -16,6 +16,7 @@ typedef enum
   PROP_PENDING_BYTES,
   PROP_IN_FLIGHT,
   PROP_FORWARDED,
+  PROP_ACKNOWLEDGED,
   PROP_REFUSED,
   PROP_READ_FAILURES,
   PROP_RESETS,
@@ -63,6 +64,9 @@ belfry_forwarder_get_property (GObject    *object,
       break;
     case PROP_FORWARDED:
       g_value_set_uint64 (value, self->cursor.count);
+      break;
+    case PROP_ACKNOWLEDGED:
+      g_value_set_uint64 (value, self->acknowledged);
       break;
     case PROP_REFUSED:
       g_value_set_uint64 (value, self->refused);
@@ -114,6 +118,7 @@ belfry_forwarder_set_property (GObject      *object,
     case PROP_PENDING_BYTES:
     case PROP_IN_FLIGHT:
     case PROP_FORWARDED:
+    case PROP_ACKNOWLEDGED:
     case PROP_REFUSED:
     case PROP_READ_FAILURES:
     case PROP_RESETS:
@@ -135,7 +140,7 @@ install_bounds (void)
   properties[PROP_SINK] =
     g_param_spec_object ("sink", NULL, NULL, BELFRY_TYPE_SINK,
                          G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY | G_PARAM_STATIC_STRINGS);
-  properties[PROP_MAX_FLIGHT_EVENTS] = g_param_spec_uint ("max-flight-events", NULL, NULL, 1, G_MAXINT, 10000, flags);
+  properties[PROP_MAX_FLIGHT_EVENTS] = g_param_spec_uint ("max-flight-events", NULL, NULL, 1, G_MAXINT, 5000, flags);
   properties[PROP_MAX_FLIGHT_BYTES] =
     g_param_spec_uint64 ("max-flight-bytes", NULL, NULL, 1, G_MAXUINT64, 8 * 1024 * 1024, flags);
   properties[PROP_BUFFER_MAX_USEC] =
@@ -149,8 +154,8 @@ install_counters (void)
 {
   static const struct { BelfryForwarderProperty property; const char *name; } counters[] = {
     { PROP_PENDING, "pending" }, { PROP_PENDING_BYTES, "pending-bytes" }, { PROP_IN_FLIGHT, "in-flight" },
-    { PROP_FORWARDED, "forwarded" }, { PROP_REFUSED, "refused" }, { PROP_READ_FAILURES, "read-failures" },
-    { PROP_RESETS, "resets" },
+    { PROP_FORWARDED, "forwarded" }, { PROP_ACKNOWLEDGED, "acknowledged" }, { PROP_REFUSED, "refused" },
+    { PROP_READ_FAILURES, "read-failures" }, { PROP_RESETS, "resets" },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (counters); i++)

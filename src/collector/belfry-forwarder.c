@@ -18,6 +18,9 @@
 #define PAGE_EVENTS 1000
 #define PAGE_BYTES  (1024 * 1024)
 
+/* So many events at most are given to a sink that is away, which can only keep them. */
+#define AWAY_EVENTS 1000
+
 /* How long a page that could not be read is not asked for again, and how often the age is looked at. */
 #define LOOK_SEC 1
 
@@ -60,6 +63,17 @@ measure (GPtrArray *events,
     }
 
   return bytes;
+}
+
+/* About what lies behind given, by what events take lately; no more than all of the log does. */
+static guint64
+estimate_behind (BelfryForwarder *self)
+{
+  guint64 database_bytes, wal_bytes;
+
+  g_object_get (self->store, "database-bytes", &database_bytes, "wal-bytes", &wal_bytes, NULL);
+
+  return MIN (count_after (self, self->given) * self->event_bytes, database_bytes + wal_bytes);
 }
 
 /* --- the bound --- */
@@ -106,10 +120,16 @@ look_cb (gpointer user_data)
 
 /* --- the flight --- */
 
+static guint
+get_flight_limit (BelfryForwarder *self)
+{
+  return belfry_sink_is_connected (self->sink) ? self->max_flight_events : MIN (self->max_flight_events, AWAY_EVENTS);
+}
+
 static gboolean
 has_room (BelfryForwarder *self)
 {
-  return self->flight_events < self->max_flight_events && self->flight_bytes < self->max_flight_bytes;
+  return self->flight_events < get_flight_limit (self) && self->flight_bytes < self->max_flight_bytes;
 }
 
 /* All of the array from first on. */
@@ -205,6 +225,7 @@ on_reported (BelfrySink *sink,
   for (guint i = 0; i < n_refused; i++)
     refuse (self, g_ptr_array_index (report.refused, i));
   self->cursor.count += report.n_done - n_refused;
+  self->acknowledged += report.n_done - n_refused;
   self->done = MAX (self->done, report.through);
   move_cursor (self);
   if (self->is_full)
@@ -232,7 +253,7 @@ on_page (BelfryForwarder *self,
   if (self->is_sized)
     self->behind_bytes -= MIN (self->behind_bytes, bytes);
   else
-    self->behind_bytes = count_after (self, self->given) * self->event_bytes;
+    self->behind_bytes = estimate_behind (self);
   self->is_sized = TRUE;
   if (self->given >= self->seen)
     self->behind_bytes = 0;
@@ -274,13 +295,16 @@ read_cb (GObject      *object,
 static void
 pump (BelfryForwarder *self)
 {
-  guint n_free;
+  guint limit, n_free;
 
-  if (!self->is_started || self->is_reading || self->given >= self->seen
-      || self->flight_events > self->max_flight_events / 2 || self->flight_bytes > self->max_flight_bytes / 2)
+  if (!self->is_started || self->is_reading || self->given >= self->seen)
     return;
 
-  n_free = self->max_flight_events - self->flight_events;
+  limit = get_flight_limit (self);
+  if (self->flight_events > limit / 2 || self->flight_bytes > self->max_flight_bytes / 2)
+    return;
+
+  n_free = limit - self->flight_events;
   self->is_reading = TRUE;
   self->reading_reset = self->resets;
   belfry_event_store_read_async (self->store, NULL, self->given, self->seen, MIN (PAGE_EVENTS, n_free), PAGE_BYTES, NULL,
@@ -334,7 +358,7 @@ on_removed (BelfryEventStore *store,
       self->given = self->done;
     }
   self->given = MAX (self->given, self->done);
-  self->behind_bytes = count_after (self, self->given) * self->event_bytes;
+  self->behind_bytes = estimate_behind (self);
   move_cursor (self);
   belfry_forwarder_check_bounds (self);
   pump (self);
@@ -545,6 +569,12 @@ belfry_forwarder_get_oldest_usec (BelfryForwarder *self)
     return belfry_event_get_timestamp_usec (g_ptr_array_index (piece->events, piece->n_done));
 
   return belfry_forwarder_get_pending (self) == 0 ? G_MAXINT64 : 0;
+}
+
+gint64
+belfry_forwarder_get_hold_usec (BelfryForwarder *self)
+{
+  return self->letters.length > 0 ? 0 : belfry_forwarder_get_oldest_usec (self);
 }
 
 guint64

@@ -10,7 +10,8 @@ G_BEGIN_DECLS
 #define BELFRY_TYPE_FORWARDER (belfry_forwarder_get_type ())
 
 /* Properties: store, sink (construct-only), max-flight-events (10000), max-flight-bytes (8 MiB), buffer-max-usec (a day),
- * buffer-max-bytes (10 GiB); read-only: pending, pending-bytes, forwarded, refused, read-failures, is-full. */
+ * buffer-max-bytes (10 GiB); read-only: pending, pending-bytes, in-flight, forwarded (of all times), acknowledged (the same since
+ * the start), refused, read-failures, resets, is-full. */
 G_DECLARE_FINAL_TYPE (BelfryForwarder, belfry_forwarder, BELFRY, FORWARDER, GObject)
 
 /**
@@ -46,9 +47,10 @@ BelfrySink      *belfry_forwarder_get_sink          (BelfryForwarder *self);
 /* Events of the log that the sink has not acknowledged. */
 guint64          belfry_forwarder_get_pending       (BelfryForwarder *self);
 guint64          belfry_forwarder_get_pending_bytes (BelfryForwarder *self);
-/* When the oldest of them was accepted; G_MAXINT64: there is none, 0: not known yet. Nothing from there on may be removed from
- * the log for its age. */
+/* When the oldest of them was accepted; G_MAXINT64: there is none, 0: not known yet. */
 gint64           belfry_forwarder_get_oldest_usec   (BelfryForwarder *self);
+/* Likewise, of those too that are refused and not kept elsewhere yet. Nothing from there on may be removed from the log for its age. */
+gint64           belfry_forwarder_get_hold_usec     (BelfryForwarder *self);
 /* Of all times. */
 guint64          belfry_forwarder_get_forwarded     (BelfryForwarder *self);
 

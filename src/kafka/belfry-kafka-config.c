@@ -23,16 +23,22 @@ static const Property defaults[] = {
   { "log.connection.close", "false" },
 };
 
-/* What the promises rest upon: each event at least once, in order, and known to be there. */
+/* What the promises rest upon: each event at least once, in order, and known to be there.
+ *
+ * One request at a time: a broker that knows nothing of a producer takes its first batch whatever the sequence number, so when one
+ * comes before the partition is ready there and the next one after that, the second is taken, the first is not any more, and
+ * librdkafka takes it for acknowledged. */
 static const Property fixed[] = {
+  { "max.in.flight.requests.per.connection", "1" },
   { "enable.idempotence", "true" },
   { "acks", "all" },
   { "log.queue", "true" },
 };
 
 static const char * const reserved[] = {
-  "enable.idempotence", "acks", "request.required.acks", "bootstrap.servers", "metadata.broker.list", "log.queue", "queuing.strategy",
-  "transactional.id", "enable.gapless.guarantee", "delivery.report.only.error", "statistics.interval.ms",
+  "enable.idempotence", "acks", "request.required.acks", "max.in.flight.requests.per.connection", "max.in.flight", "bootstrap.servers",
+  "metadata.broker.list", "log.queue", "queuing.strategy", "transactional.id", "enable.gapless.guarantee",
+  "delivery.report.only.error", "statistics.interval.ms",
 };
 
 void
@@ -143,19 +149,6 @@ belfry_kafka_config_new (const char  *servers,
   return g_steal_pointer (&self);
 }
 
-/* Only librdkafka knows what goes together, and whether the files that are named can be used. */
-gboolean
-belfry_kafka_config_check (const BelfryKafkaConfig  *self,
-                           GError                  **error)
-{
-  rd_kafka_t *handle = belfry_kafka_config_open (self, FALSE, error);
-
-  if (handle != NULL)
-    rd_kafka_destroy (handle);
-
-  return handle != NULL;
-}
-
 /* Ours are known to be right. */
 static void
 set_own (rd_kafka_conf_t *conf,
@@ -171,6 +164,7 @@ set_own (rd_kafka_conf_t *conf,
 static gboolean
 set_properties (const BelfryKafkaConfig  *self,
                 rd_kafka_conf_t          *conf,
+                const char               *servers,
                 gboolean                  one_by_one,
                 GError                  **error)
 {
@@ -186,23 +180,24 @@ set_properties (const BelfryKafkaConfig  *self,
   if (one_by_one)
     set_own (conf, "batch.num.messages", "1");
 
-  if (rd_kafka_conf_set (conf, "bootstrap.servers", self->servers, reason, sizeof reason) == RD_KAFKA_CONF_OK)
+  if (servers == NULL || rd_kafka_conf_set (conf, "bootstrap.servers", servers, reason, sizeof reason) == RD_KAFKA_CONF_OK)
     return TRUE;
   g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
-               "KAFKA_BOOTSTRAP_SERVERS: '%s' is not allowed; allowed: HOST:PORT, separated by commas", self->servers);
+               "KAFKA_BOOTSTRAP_SERVERS: '%s' is not allowed; allowed: HOST:PORT, separated by commas", servers);
   return FALSE;
 }
 
-rd_kafka_t *
-belfry_kafka_config_open (const BelfryKafkaConfig  *self,
-                          gboolean                  one_by_one,
-                          GError                  **error)
+static rd_kafka_t *
+make_handle (const BelfryKafkaConfig  *self,
+             const char               *servers,
+             gboolean                  one_by_one,
+             GError                  **error)
 {
   rd_kafka_conf_t *conf = rd_kafka_conf_new ();
   rd_kafka_t *handle;
   char reason[512];
 
-  if (!set_properties (self, conf, one_by_one, error))
+  if (!set_properties (self, conf, servers, one_by_one, error))
     {
       rd_kafka_conf_destroy (conf);
       return NULL;
@@ -219,4 +214,26 @@ belfry_kafka_config_open (const BelfryKafkaConfig  *self,
   rd_kafka_set_log_queue (handle, NULL);
 
   return handle;
+}
+
+rd_kafka_t *
+belfry_kafka_config_open (const BelfryKafkaConfig  *self,
+                          gboolean                  one_by_one,
+                          GError                  **error)
+{
+  return make_handle (self, self->servers, one_by_one, error);
+}
+
+/* Only librdkafka knows what goes together, and whether the files that are named can be used. Without servers: it would look up their
+ * names, and then wait for the answers. */
+gboolean
+belfry_kafka_config_check (const BelfryKafkaConfig  *self,
+                           GError                  **error)
+{
+  rd_kafka_t *handle = make_handle (self, NULL, FALSE, error);
+
+  if (handle != NULL)
+    rd_kafka_destroy (handle);
+
+  return handle != NULL;
 }

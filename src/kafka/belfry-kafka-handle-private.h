@@ -25,6 +25,8 @@ gboolean           belfry_kafka_handle_open          (BelfryKafkaHandle *self, c
 void               belfry_kafka_handle_close         (BelfryKafkaHandle *self);
 /* Has missing topics created, once; FALSE while that is not answered. */
 gboolean           belfry_kafka_handle_ensure_topics (BelfryKafkaHandle *self, const BelfryKafkaConfig *config);
+/* Has missing topics created, if that was not tried just now. Nobody need wait for it. */
+void               belfry_kafka_handle_ask_for_topics (BelfryKafkaHandle *self, const BelfryKafkaConfig *config);
 /* The answer; FALSE when it is none of a broker. */
 gboolean           belfry_kafka_handle_take_topics   (BelfryKafkaHandle *self, rd_kafka_event_t *event);
 void               belfry_kafka_handle_forget_topics (BelfryKafkaHandle *self);

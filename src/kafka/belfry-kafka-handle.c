@@ -74,12 +74,20 @@ ask (BelfryKafkaHandle       *self,
   self->is_asking = TRUE;
 }
 
+void
+belfry_kafka_handle_ask_for_topics (BelfryKafkaHandle       *self,
+                                    const BelfryKafkaConfig *config)
+{
+  if (self->rk != NULL && !self->is_asking && g_get_monotonic_time () >= self->ask_again_usec)
+    ask (self, config);
+}
+
 gboolean
 belfry_kafka_handle_ensure_topics (BelfryKafkaHandle       *self,
                                    const BelfryKafkaConfig *config)
 {
-  if (!self->has_topics && !self->is_asking && g_get_monotonic_time () >= self->ask_again_usec)
-    ask (self, config);
+  if (!self->has_topics)
+    belfry_kafka_handle_ask_for_topics (self, config);
 
   return self->has_topics;
 }

@@ -10,6 +10,13 @@
 #define SOURCE_PREFIX "/belfry/"
 #define CONTENT_TYPE  "application/json"
 
+/* An empty text names nobody, and would lead all that have one into the same partition. */
+static gboolean
+is_empty (const char *text)
+{
+  return text == NULL || text[0] == '\0';
+}
+
 /* Types and sources are shorter than this, by their rules. */
 #define MAX_NAME 400
 
@@ -18,10 +25,10 @@ get_key (BelfryEvent *event)
 {
   const char *key = belfry_event_get_user_id (event);
 
-  if (key == NULL)
+  if (is_empty (key))
     key = belfry_event_get_session_id (event);
 
-  return key != NULL ? key : belfry_event_get_id (event);
+  return is_empty (key) ? belfry_event_get_id (event) : key;
 }
 
 static void

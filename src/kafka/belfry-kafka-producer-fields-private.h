@@ -29,7 +29,10 @@ struct _BelfryKafkaProducer
   gboolean           were_letters_sent;
   gboolean           wants_reset;
   gboolean           is_stopping;
-  gboolean           has_ended;
+  gboolean           has_ended;    /* nothing is told any more */
+  gboolean           is_over;      /* the thread has let go of everything */
+  gboolean           is_abandoned; /* nobody waits for that; it frees this */
+  GCond              over;         /* with is_over */
   guint              n_done;
   guint64            through;
   GPtrArray         *refused;      /* BelfrySinkRefusal, or NULL */
@@ -52,6 +55,7 @@ struct _BelfryKafkaProducer
 };
 
 void     belfry_kafka_parcel_free  (gpointer parcel);
+void     belfry_kafka_producer_dispose (BelfryKafkaProducer *self);
 /* The thread. */
 gpointer belfry_kafka_producer_run (gpointer producer);
 

@@ -16,6 +16,8 @@ typedef struct
 {
   guint64 delivered;   /* letters included */
   guint64 refused;
+  guint64 too_large;   /* of those, as the next */
+  guint64 invalid;
   guint64 errors;      /* deliveries that failed and are tried again, and what librdkafka complained of */
   guint64 queue_full;  /* how often librdkafka had no room */
   guint64 restarts;    /* of librdkafka's producer, after what it cannot recover from */
@@ -37,7 +39,7 @@ void                 belfry_kafka_producer_get_counts  (BelfryKafkaProducer *sel
 /* Gives what is under way a moment. */
 void                 belfry_kafka_producer_stop        (BelfryKafkaProducer *self);
 gboolean             belfry_kafka_producer_has_ended   (BelfryKafkaProducer *self);
-/* Waits for the thread. */
+/* Waits for the thread, but not long. */
 void                 belfry_kafka_producer_free        (BelfryKafkaProducer *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (BelfryKafkaProducer, belfry_kafka_producer_free)

@@ -138,6 +138,24 @@ on_failed (BelfryKafkaProducer *self,
     rewind_later (self);
 }
 
+/* Events do not wait for letters: these have a topic of their own. */
+static void
+on_letter (BelfryKafkaProducer      *self,
+           const rd_kafka_message_t *message)
+{
+  BelfryKafkaLettersNews news = belfry_kafka_letters_settle (&self->letters, message);
+  BelfryKafkaTrouble trouble = belfry_kafka_trouble_from_error (belfry_kafka_get_outcome (message));
+
+  if (news == BELFRY_KAFKA_LETTERS_FINE)
+    return;
+
+  count_error (self);
+  if (trouble == BELFRY_KAFKA_TOPIC_MISSING)
+    belfry_kafka_handle_ask_for_topics (&self->handles[0], self->config);
+  if (news == BELFRY_KAFKA_LETTERS_STUCK && !belfry_kafka_trouble_is_distant (trouble))
+    g_warning ("Kafka does not take dead letters: %s, retrying", belfry_kafka_trouble_describe (trouble));
+}
+
 static void
 on_reports (BelfryKafkaProducer *self,
             rd_kafka_event_t    *event)
@@ -148,15 +166,17 @@ on_reports (BelfryKafkaProducer *self,
   while ((message = rd_kafka_event_message_next (event)) != NULL)
     {
       BelfryKafkaSlot *slot = message->_private;
+      rd_kafka_resp_err_t error;
 
       if (belfry_kafka_letters_owns (message))
         {
-          belfry_kafka_letters_settle (&self->letters, message);
+          on_letter (self, message);
           continue;
         }
-      if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR)
+      error = belfry_kafka_get_outcome (message);
+      if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
         {
-          on_failed (self, slot, message->err);
+          on_failed (self, slot, error);
           continue;
         }
       has_arrived = TRUE;
@@ -345,7 +365,13 @@ send_all (BelfryKafkaProducer *self)
     return;
 
   self->resume_usec = 0;
-  belfry_kafka_letters_send (&self->letters, self->handles[0].rk, self->handles[0].letter_topic);
+  belfry_kafka_letters_send (&self->letters, self->handles[0].rk, self->handles[0].letter_topic, FALSE);
+  if (belfry_kafka_letters_want_to_go_alone (&self->letters))
+    {
+      if (!ensure_handle (self, 1))
+        return;
+      belfry_kafka_letters_send (&self->letters, self->handles[1].rk, self->handles[1].letter_topic, TRUE);
+    }
   while ((slot = belfry_kafka_flight_peek (&self->flight)) != NULL)
     {
       guint which = belfry_event_get_position (slot->event) <= self->alone_through ? 1 : 0;
@@ -444,7 +470,6 @@ take_fresh (BelfryKafkaProducer *self)
   if (n_taken == 0)
     return;
 
-  self->counts.refused += n_taken;
   self->counts.delivered -= n_taken;
   if (self->refused == NULL)
     self->refused = g_ptr_array_new_with_free_func ((GDestroyNotify) belfry_sink_refusal_free);
@@ -453,6 +478,11 @@ take_fresh (BelfryKafkaProducer *self)
       BelfrySinkRefusal *refusal = g_ptr_array_index (self->fresh, i);
 
       g_ptr_array_add (self->refused, belfry_sink_refusal_new (refusal->event, refusal->reason));
+      self->counts.refused++;
+      if (g_str_equal (refusal->reason, BELFRY_KAFKA_TOO_LARGE))
+        self->counts.too_large++;
+      else
+        self->counts.invalid++;
     }
   g_ptr_array_remove_range (self->fresh, 0, n_taken);
 }
@@ -511,18 +541,34 @@ leave (BelfryKafkaProducer *self)
 {
   gint64 end_usec = g_get_monotonic_time () + LEAVE_USEC;
 
-  while (self->flight.n_sent > 0 && !self->is_rewinding && g_get_monotonic_time () < end_usec)
+  while (((self->flight.n_sent > 0 && !self->is_rewinding) || self->letters.n_sent > 0) && g_get_monotonic_time () < end_usec)
     {
       wait_for_news (self, 50);
       drain (self);
     }
   report (self);
-  forget_flight (self);
 
   g_mutex_lock (&self->lock);
   self->has_ended = TRUE;
   g_mutex_unlock (&self->lock);
   tell_home (self);
+}
+
+/* librdkafka waits for its threads, and these for whoever looks up the names of brokers. */
+static void
+let_go (BelfryKafkaProducer *self)
+{
+  gboolean is_abandoned;
+
+  forget_flight (self);
+
+  g_mutex_lock (&self->lock);
+  self->is_over = TRUE;
+  is_abandoned = self->is_abandoned;
+  g_cond_signal (&self->over);
+  g_mutex_unlock (&self->lock);
+  if (is_abandoned)
+    belfry_kafka_producer_dispose (self);
 }
 
 /* What was settled just now may have made room for what waits, and nobody else tells. */
@@ -549,6 +595,7 @@ belfry_kafka_producer_run (gpointer data)
       drain (self);
     }
   leave (self);
+  let_go (self);
 
   return NULL;
 }

@@ -8,6 +8,9 @@
 
 /* The home context's side of the thread. */
 
+/* So long the end waits for it. */
+#define FAREWELL_USEC (2 * G_USEC_PER_SEC)
+
 void
 belfry_kafka_parcel_free (gpointer data)
 {
@@ -39,6 +42,7 @@ belfry_kafka_producer_new (BelfryKafkaConfig *config,
   self->trouble = BELFRY_KAFKA_CONNECTING;
   self->fresh = g_ptr_array_new_with_free_func ((GDestroyNotify) belfry_sink_refusal_free);
   g_mutex_init (&self->lock);
+  g_cond_init (&self->over);
   g_queue_init (&self->parcels);
   belfry_kafka_flight_init (&self->flight);
   self->thread = g_thread_new ("belfry-kafka", belfry_kafka_producer_run, self);
@@ -146,11 +150,10 @@ belfry_kafka_producer_has_ended (BelfryKafkaProducer *self)
   return self->has_ended;
 }
 
+/* Whoever is the last one. */
 void
-belfry_kafka_producer_free (BelfryKafkaProducer *self)
+belfry_kafka_producer_dispose (BelfryKafkaProducer *self)
 {
-  belfry_kafka_producer_stop (self);
-  g_thread_join (self->thread);
   g_queue_clear_full (&self->parcels, belfry_kafka_parcel_free);
   g_clear_pointer (&self->refused, g_ptr_array_unref);
   g_ptr_array_unref (self->fresh);
@@ -158,7 +161,33 @@ belfry_kafka_producer_free (BelfryKafkaProducer *self)
   belfry_kafka_letters_clear (&self->letters);
   belfry_kafka_config_free (self->config);
   (void) close (self->wake_fd);
+  g_cond_clear (&self->over);
   g_mutex_clear (&self->lock);
   g_source_unref (self->source);
   g_free (self);
+}
+
+void
+belfry_kafka_producer_free (BelfryKafkaProducer *self)
+{
+  gint64 end_usec = g_get_monotonic_time () + FAREWELL_USEC;
+  GThread *thread = self->thread;
+  gboolean is_over;
+
+  belfry_kafka_producer_stop (self);
+  g_mutex_lock (&self->lock);
+  while (!self->is_over && g_cond_wait_until (&self->over, &self->lock, end_usec))
+    ;
+  is_over = self->is_over;
+  self->is_abandoned = !is_over;
+  g_mutex_unlock (&self->lock);
+
+  /* From here on an abandoned thread may free it at any time. */
+  if (!is_over)
+    {
+      g_thread_unref (thread);
+      return;
+    }
+  g_thread_join (thread);
+  belfry_kafka_producer_dispose (self);
 }

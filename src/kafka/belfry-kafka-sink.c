@@ -4,6 +4,9 @@
 
 #include "belfry-kafka-producer-private.h"
 
+/* So long the thread may take to end what is under way. */
+#define STOP_USEC (2 * G_USEC_PER_SEC)
+
 /* The home context's face of the thread that does the work. */
 struct _BelfryKafkaSink
 {
@@ -11,7 +14,7 @@ struct _BelfryKafkaSink
 
   BelfryKafkaProducer *producer;  /* owned; NULL after dispose */
   GSource             *source;    /* owned; made ready by the producer */
-  gboolean             is_stopping;
+  gint64               stop_usec;    /* when it is stopped at the latest; 0: nobody wants that yet */
   gboolean             was_stopped;  /* and told so */
 };
 
@@ -19,6 +22,8 @@ typedef enum
 {
   PROP_DELIVERED = 1,
   PROP_REFUSED,
+  PROP_REFUSED_TOO_LARGE,
+  PROP_REFUSED_INVALID,
   PROP_ERRORS,
   PROP_QUEUE_FULL,
   PROP_RESTARTS,
@@ -41,16 +46,24 @@ dispatch (GSource     *source,
 
 static GSourceFuncs source_funcs = { .dispatch = dispatch };
 
+/* The thread may be held up where nobody can hurry it. */
+static gboolean
+has_stopped (BelfryKafkaSink *self)
+{
+  return self->producer != NULL && self->stop_usec != 0
+         && (belfry_kafka_producer_has_ended (self->producer) || g_get_monotonic_time () >= self->stop_usec);
+}
+
 static gboolean
 on_news (gpointer user_data)
 {
   g_autoptr(BelfryKafkaSink) self = g_object_ref (user_data);
 
-  g_source_set_ready_time (self->source, -1);
+  g_source_set_ready_time (self->source, self->stop_usec != 0 && !self->was_stopped ? self->stop_usec : -1);
   belfry_sink_emit_reported (BELFRY_SINK (self));
   if (self->producer != NULL && belfry_kafka_producer_take_letters_sent (self->producer))
     belfry_sink_emit_letters_sent (BELFRY_SINK (self));
-  if (self->is_stopping && !self->was_stopped && self->producer != NULL && belfry_kafka_producer_has_ended (self->producer))
+  if (!self->was_stopped && has_stopped (self))
     {
       self->was_stopped = TRUE;
       belfry_sink_emit_stopped (BELFRY_SINK (self));
@@ -104,7 +117,9 @@ belfry_kafka_sink_stop (BelfrySink *sink)
 {
   BelfryKafkaSink *self = BELFRY_KAFKA_SINK (sink);
 
-  self->is_stopping = TRUE;
+  self->stop_usec = g_get_monotonic_time () + STOP_USEC;
+  /* Before the thread may tell that it has ended. */
+  g_source_set_ready_time (self->source, self->stop_usec);
   belfry_kafka_producer_stop (self->producer);
 }
 
@@ -140,6 +155,12 @@ belfry_kafka_sink_get_property (GObject    *object,
     case PROP_REFUSED:
       g_value_set_uint64 (value, counts.refused);
       break;
+    case PROP_REFUSED_TOO_LARGE:
+      g_value_set_uint64 (value, counts.too_large);
+      break;
+    case PROP_REFUSED_INVALID:
+      g_value_set_uint64 (value, counts.invalid);
+      break;
     case PROP_ERRORS:
       g_value_set_uint64 (value, counts.errors);
       break;
@@ -172,7 +193,8 @@ static void
 belfry_kafka_sink_class_init (BelfryKafkaSinkClass *klass)
 {
   static const char * const names[] = {
-    [PROP_DELIVERED] = "delivered", [PROP_REFUSED] = "refused", [PROP_ERRORS] = "errors", [PROP_QUEUE_FULL] = "queue-full",
+    [PROP_DELIVERED] = "delivered", [PROP_REFUSED] = "refused", [PROP_REFUSED_TOO_LARGE] = "refused-message-too-large",
+    [PROP_REFUSED_INVALID] = "refused-invalid-record", [PROP_ERRORS] = "errors", [PROP_QUEUE_FULL] = "queue-full",
     [PROP_RESTARTS] = "restarts",
   };
   GObjectClass *object_class = G_OBJECT_CLASS (klass);

@@ -8,7 +8,8 @@ G_BEGIN_DECLS
 
 #define BELFRY_TYPE_KAFKA_SINK (belfry_kafka_sink_get_type ())
 
-/* Every event becomes a message of a Kafka topic. Read-only properties: delivered, refused, errors, queue-full, restarts. */
+/* Every event becomes a message of a Kafka topic. Read-only properties: delivered, refused,
+ * refused-message-too-large, refused-invalid-record, errors, queue-full, restarts. */
 G_DECLARE_FINAL_TYPE (BelfryKafkaSink, belfry_kafka_sink, BELFRY, KAFKA_SINK, GObject)
 
 /* properties: more of librdkafka's, as name=value, separated by commas; may be NULL. partitions: of topics that have to be created.

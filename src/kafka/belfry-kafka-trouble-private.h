@@ -25,7 +25,13 @@ typedef enum
 const char         *belfry_kafka_trouble_describe   (BelfryKafkaTrouble self);
 gboolean            belfry_kafka_trouble_is_distant (BelfryKafkaTrouble self);
 BelfryKafkaTrouble  belfry_kafka_trouble_from_error (rd_kafka_resp_err_t error);
-/* Whether a message is refused for what it is: alone for good, in company because of one of them. reason: a word for it. */
+/* What became of a message that was sent. */
+rd_kafka_resp_err_t belfry_kafka_get_outcome        (const rd_kafka_message_t *message);
+/* The words for why. */
+#define BELFRY_KAFKA_TOO_LARGE "message_too_large"
+#define BELFRY_KAFKA_INVALID   "invalid_record"
+
+/* Whether a message is refused for what it is: alone for good, in company because of one of them. reason: one of those words. */
 gboolean            belfry_kafka_is_refusal         (rd_kafka_resp_err_t error, const char **reason);
 
 G_END_DECLS

@@ -68,12 +68,22 @@ belfry_kafka_is_refusal (rd_kafka_resp_err_t   error,
     {
     case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
     case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
-      *reason = "message_too_large";
+      *reason = BELFRY_KAFKA_TOO_LARGE;
       return TRUE;
     case RD_KAFKA_RESP_ERR_INVALID_RECORD:
-      *reason = "invalid_record";
+      *reason = BELFRY_KAFKA_INVALID;
       return TRUE;
     default:
       return FALSE;
     }
+}
+
+/* Success without a place in the topic is a guess of librdkafka's, because a later message was taken. */
+rd_kafka_resp_err_t
+belfry_kafka_get_outcome (const rd_kafka_message_t *message)
+{
+  if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR && message->offset == RD_KAFKA_OFFSET_INVALID)
+    return RD_KAFKA_RESP_ERR__INCONSISTENT;
+
+  return message->err;
 }

@@ -3,13 +3,17 @@
 """Every event of the log goes to a real Kafka, read by kcat and by confluent-kafka."""
 
 import json
+import re
 import subprocess
 import time
 
 import pytest
 
-from belfry_daemon import TIMESTAMP, binary, event, wait_until
+from belfry_daemon import PATIENCE, TIMESTAMP, binary, event, wait_until
 from kafka_broker import Broker, buffer, free_ports, kafka_state, wait_forwarded
+from test_dbus import ERROR, INTERFACE, Bus
+from test_metrics import LEARNER_EVENT
+from test_metrics import read as read_metrics
 
 
 @pytest.fixture(scope='module')
@@ -36,7 +40,7 @@ def test_without_kafka_it_is_disabled_and_nothing_is_pending(daemon):
 def test_an_event_is_a_cloud_event_under_the_key_of_its_user(belfryd, broker, topic):
     daemon = belfryd(KAFKA_BOOTSTRAP_SERVERS=broker.address, KAFKA_TOPIC=topic)
     made = [daemon.publish(user_id='Zoë', session_id='s', payload={'deep': [1, {'text': '"\\\u2028'}]}),
-            daemon.publish(session_id='only a session'), daemon.publish(), daemon.publish(user_id='x' * 200, payload={'n': 12345678901234567})]
+            daemon.publish(session_id='only a session'), daemon.publish(), daemon.publish(user_id='', session_id='s'), daemon.publish(user_id='x' * 200, payload={'n': 12345678901234567})]
     messages = {message.id: message for message in broker.read(topic, len(made))}
     assert len(messages) == len(made)
     for sent in made:
@@ -81,7 +85,7 @@ def test_a_collected_event_arrives_as_the_learner_view(belfryd, broker, topic):
     message, = broker.read(topic, 1)
     assert message.key == 'l1' and message.id == answer['event_ids'][0] and message.headers['ce_time'] == '2024-01-15T10:30:00.000000Z'
     assert message.headers['ce_source'] == '/belfry/collector' and message.headers['ce_type'] == 'org.belfry.lesson_started'
-    assert json.loads(message.value) == daemon.get(f'/events/{message.id}?view=learner').json()
+    assert message.value == daemon.get(f'/events/{message.id}?view=learner').body
     letters = wait_until(lambda: [letter for letter in broker.read_all('learner.events.dlq') if json.loads(letter.value) == {'bad': True}], 20,
                          'the dead letter')
     assert letters[0].headers['belfry-door'] == 'collect' and letters[0].headers['belfry-reason']
@@ -125,6 +129,10 @@ def test_a_restart_goes_on_where_it_was(belfryd, broker, topic, tmp_path):
     messages = broker.read(topic, len(made))
     assert sorted(message.id for message in messages) == sorted(sent['id'] for sent in made)
     wait_forwarded(daemon)
+    # The buffer counts since the database was made, metrics since the start, as Prometheus wants it.
+    samples = read_metrics(daemon)
+    assert buffer(daemon)['forwarded_events'] == samples.value('belfry_kafka_forwarded_ever') == len(made)
+    assert samples.value('belfry_kafka_forwarded_events_total') == 10
 
 
 def test_a_backlog_larger_than_the_flight_arrives_in_order(belfryd, broker, topic, tmp_path):
@@ -163,19 +171,28 @@ def test_retention_waits_for_kafka(belfryd, broker, topic, tmp_path):
     # The first look for old events comes right after the start.
     daemon = belfryd(folder=tmp_path, **away, EVENT_RETENTION='1s')
     made.append(daemon.publish())
+    began = time.time()
     assert daemon.stats()['total_events'] == 6 and buffer(daemon)['pending_events'] == 6
     daemon.stop()
     daemon = belfryd(folder=tmp_path, KAFKA_BOOTSTRAP_SERVERS=broker.address, KAFKA_TOPIC=topic)
     assert {message.id for message in broker.read(topic, len(made))} == {sent['id'] for sent in made}
     wait_forwarded(daemon)
     daemon.stop()
+    wait_until(lambda: time.time() > began + 1.5, what='the last one being old')
     daemon = belfryd(folder=tmp_path, KAFKA_BOOTSTRAP_SERVERS=broker.address, KAFKA_TOPIC=topic, EVENT_RETENTION='1s')
     wait_until(lambda: daemon.stats()['total_events'] == 0, 20, 'what was forwarded being removed')
 
 
-def test_a_full_buffer_refuses_at_every_door_until_kafka_has_taken_some(belfryd, tmp_path_factory, topic):
+@pytest.fixture
+def bus(tmp_path):
+    bus = Bus(tmp_path)
+    yield bus
+    bus.stop()
+
+
+def test_a_full_buffer_refuses_at_every_door_until_kafka_has_taken_some(belfryd, tmp_path_factory, topic, bus):
     broker = Broker(tmp_path_factory.mktemp('kafka'))
-    daemon = belfryd(KAFKA_BOOTSTRAP_SERVERS=broker.address, KAFKA_TOPIC=topic, BUFFER_MAX_BYTES=65536)
+    daemon = belfryd(KAFKA_BOOTSTRAP_SERVERS=broker.address, KAFKA_TOPIC=topic, BUFFER_MAX_BYTES=65536, DBUS_SESSION_BUS_ADDRESS=bus.address)
     accepted = []
 
     def refused():
@@ -189,6 +206,9 @@ def test_a_full_buffer_refuses_at_every_door_until_kafka_has_taken_some(belfryd,
     assert 20 < len(accepted) < 70
     assert daemon.publisher().ask(event())['message'] == 'Storage unavailable'
     assert daemon.post(event(), headers={'Idempotency-Key': 'k'}).status == 503
+    collected = daemon.post({'events': [LEARNER_EVENT]}, path='/collect')
+    assert collected.status == 503 and int(collected.headers['Retry-After']) > 0
+    assert bus.gdbus(f'{INTERFACE}.Publish', json.dumps(event())) == ERROR + 'Unavailable'
     assert daemon.get('/readiness').status == 200 and len(daemon.query()) > 20
     assert buffer(daemon)['pending_events'] == len(accepted)
     try:
@@ -196,7 +216,28 @@ def test_a_full_buffer_refuses_at_every_door_until_kafka_has_taken_some(belfryd,
         wait_until(lambda: daemon.post(event()).status == 201, 30, 'the buffer having room')
         assert set(accepted) <= {message.id for message in broker.read_until(topic, accepted)}
     finally:
+        daemon.stop()
         broker.close()
+
+
+def test_a_full_buffer_is_unavailable_to_grpc(belfryd, topic, tmp_path):
+    grpc = pytest.importorskip('grpc')
+    import grpc_door
+    messages, services = grpc_door.make_stubs(tmp_path, grpc_door.CONTRACT)
+    daemon = belfryd(KAFKA_BOOTSTRAP_SERVERS=f'127.0.0.1:{free_ports(1)[0]}', KAFKA_TOPIC=topic, BUFFER_MAX_BYTES=65536,
+                     GRPC_HOST='127.0.0.1', GRPC_PORT='0')
+    address = re.fullmatch('Listening on grpc://(.*)', daemon.next_line(15 * PATIENCE)).group(1)
+    made = messages.Event(**{**LEARNER_EVENT, 'event_data': {'text': 'x' * 2000}})
+    with grpc.insecure_channel(address) as channel:
+        stub = services.EventCollectorServiceStub(channel)
+        with pytest.raises(grpc.RpcError) as refused:
+            for _ in range(100):
+                assert stub.CollectEvent(made, timeout=30 * PATIENCE).success
+        assert refused.value.code() == grpc.StatusCode.UNAVAILABLE
+        with pytest.raises(grpc.RpcError) as refused:
+            stub.CollectEvents(messages.EventBatch(events=[made]), timeout=30 * PATIENCE)
+        assert refused.value.code() == grpc.StatusCode.UNAVAILABLE
+    assert 20 < buffer(daemon)['pending_events'] < 100
 
 
 def test_the_database_lies_in_the_folder_of_the_buffer(belfryd, tmp_path):
@@ -208,7 +249,7 @@ def test_the_database_lies_in_the_folder_of_the_buffer(belfryd, tmp_path):
 @pytest.mark.parametrize('name,value,told', [
     ('KAFKA_CONFIG', 'no.such.property=1', 'no.such.property'), ('KAFKA_CONFIG', 'linger.ms=soon', 'linger.ms'), ('KAFKA_CONFIG', 'acks=1', 'acks'),
     ('KAFKA_CONFIG', 'enable.idempotence=false', 'enable.idempotence'), ('KAFKA_CONFIG', 'linger.ms', 'linger.ms'),
-    ('KAFKA_CONFIG', 'max.in.flight=100', 'KAFKA_CONFIG'), ('KAFKA_TOPIC', 'a topic', 'a topic'),
+    ('KAFKA_CONFIG', 'max.in.flight=5', 'max.in.flight'), ('KAFKA_CONFIG', 'retries=0', 'KAFKA_CONFIG'), ('KAFKA_TOPIC', 'a topic', 'a topic'),
 ])
 def test_what_cannot_work_stops_the_start(tmp_path, name, value, told):
     settings = {'PATH': '/usr/bin:/bin', 'HOST': '127.0.0.1', 'PORT': '0', 'DATABASE_PATH': str(tmp_path / 'events.db'), 'GRPC_PORT': 'off',

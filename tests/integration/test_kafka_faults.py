@@ -12,6 +12,7 @@ import pytest
 
 from belfry_daemon import event, wait_until
 from kafka_broker import AclOperation, Broker, ResourceType, buffer, kafka_state, wait_forwarded
+from test_metrics import read as read_metrics
 
 IN_FLIGHT = 500  # at most, where it matters
 
@@ -199,6 +200,7 @@ def test_message_too_large_is_refused_alone(belfryd, broker, topic, tmp_path):
     told = broker.read('learner.events.dlq', 1)
     assert [json.loads(message.value)['id'] for message in told if message.headers['belfry-reason'] == 'message_too_large'][-1:] == [large['id']]
     wait_until(lambda: kafka_state(daemon) == 'ok', 10, 'health')
+    assert read_metrics(daemon).value('belfry_dead_letters_total', reason='message_too_large') == 1
 
 
 def test_message_too_large_for_the_producer(belfryd, broker, topic):
@@ -220,6 +222,30 @@ def test_missing_topic_is_made_again(belfryd, broker, topic):
     wait_forwarded(daemon, 60)
     assert set(answered) <= {message.id for message in broker.read_until(topic, answered)}
     wait_until(lambda: kafka_state(daemon) == 'ok', 30, 'health')
+
+
+def test_letters_that_are_too_large_together_go_one_by_one(belfryd, broker, topic):
+    letters = topic + '.dlq'
+    broker.create_topic(letters, 1, max_message_bytes=3000)
+    daemon = start(belfryd, broker, topic, KAFKA_DLQ_TOPIC=letters)
+    bad = [{'n': number, 'text': 'x' * 200} for number in range(60)]
+    assert daemon.post({'events': bad[:30] + [{'text': 'x' * 6000}] + bad[30:]}, path='/collect').status == 422
+    messages = broker.read(letters, 60)
+    assert sorted((json.loads(message.value) for message in messages), key=lambda one: one['n']) == bad
+    assert {message.key for message in messages} < {letter['id'] for letter in daemon.get('/dead-letters?limit=100').json()}
+    assert buffer(daemon)['dead_letters'] == 61
+
+
+def test_missing_topic_of_letters_is_made_again(belfryd, broker, topic):
+    letters = topic + '.dlq'
+    daemon = start(belfryd, broker, topic, KAFKA_DLQ_TOPIC=letters)
+    assert daemon.post({'events': [1]}, path='/collect').status == 422
+    assert [message.value for message in broker.read(letters, 1)] == [b'1']
+    broker.delete_topic(letters)
+    assert daemon.post({'events': [2]}, path='/collect').status == 422
+    assert [message.value for message in broker.read(letters, 1)] == [b'2']
+    # Events have a topic of their own, and do not wait for that.
+    check(broker, topic, [daemon.publish()['id']])
 
 
 def test_missing_topic_that_nobody_may_make(belfryd, broker, topic):

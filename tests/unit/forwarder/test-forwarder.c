@@ -15,6 +15,7 @@ struct _TestSink
   GPtrArray       *events;  /* owned; of BelfryEvent: given and not done with */
   guint            n_given;
   guint            n_resets;
+  gboolean         is_away;
   gboolean         is_stopped;
   BelfrySinkReport report;
 };
@@ -69,7 +70,7 @@ test_sink_get_trouble (BelfrySink *sink)
 static gboolean
 test_sink_is_connected (BelfrySink *sink)
 {
-  return TRUE;
+  return !TEST_SINK (sink)->is_away;
 }
 
 static void
@@ -287,6 +288,24 @@ test_flight_is_bounded (World         *world,
   assert_given (world, 101, 102);
 }
 
+/* What it is given it can only keep. */
+static void
+test_little_is_given_to_a_sink_that_is_away (World         *world,
+                                             gconstpointer  data)
+{
+  forward (world, NULL, 0, FALSE);
+  world->sink->is_away = TRUE;
+  for (guint i = 0; i < 15; i++)
+    append_many (world->log.store, 100, NULL);
+  g_assert_cmpuint (world->sink->n_given, ==, 1000);
+  g_assert_cmpuint (belfry_forwarder_get_pending (world->forwarder), ==, 1500);
+
+  world->sink->is_away = FALSE;
+  finish (world->sink, 1, NULL);
+  wait_for_given (world, 1500);
+  assert_given (world, 2, 1500);
+}
+
 static void
 test_takes_deleted_back (World         *world,
                          gconstpointer  data)
@@ -374,6 +393,22 @@ test_too_much (World         *world,
   g_assert_true (try_append (world));
 }
 
+static void
+test_estimate (World         *world,
+               gconstpointer  data)
+{
+  g_autofree char *text = g_strnfill (60000, 'x');
+  g_autofree char *payload = g_strdup_printf ("{\"text\":\"%s\"}", text);
+
+  append_one (world->log.store, make_event ("quiz_started", NULL, NULL, payload));
+  append_many (world->log.store, 2000, NULL);
+  /* All that was seen of the log is large. */
+  forward (world, "max-flight-events", 1, TRUE);
+  wait_for_given (world, 1);
+  g_assert_cmpuint (belfry_forwarder_get_pending_bytes (world->forwarder), >, 60000);
+  g_assert_cmpuint (belfry_forwarder_get_pending_bytes (world->forwarder), <, 10000000);
+}
+
 static gboolean
 keep_later (BelfryForwarder *forwarder,
             BelfryEvent     *event,
@@ -398,8 +433,12 @@ test_waits_for_letters (World         *world,
   finish (world->sink, 2, "message_too_large");
   g_assert_cmpuint (position, ==, 2);
   g_assert_cmpuint (get_kept (world), ==, 1);
+  /* Nor may it be removed for its age. */
+  g_assert_cmpint (belfry_forwarder_get_oldest_usec (world->forwarder), ==, G_MAXINT64);
+  g_assert_cmpint (belfry_forwarder_get_hold_usec (world->forwarder), ==, 0);
 
   belfry_forwarder_letter_kept (world->forwarder, position);
+  g_assert_cmpint (belfry_forwarder_get_hold_usec (world->forwarder), ==, G_MAXINT64);
   g_assert_cmpuint (get_kept (world), ==, 3);
   g_assert_cmpuint (belfry_forwarder_get_forwarded (world->forwarder), ==, 2);
   g_object_get (world->forwarder, "refused", &refused, NULL);
@@ -439,9 +478,11 @@ main (int    argc,
   ADD ("/forwarder/the-first-time-may-begin-with-what-is-held", test_from_the_beginning);
   ADD ("/forwarder/a-restart-goes-on-behind-what-was-acknowledged", test_goes_on);
   ADD ("/forwarder/the-flight-is-bounded-and-the-rest-is-read-from-the-log", test_flight_is_bounded);
+  ADD ("/forwarder/little-is-given-to-a-sink-that-is-away", test_little_is_given_to_a_sink_that_is_away);
   ADD ("/forwarder/deleted-events-are-taken-back", test_takes_deleted_back);
   ADD ("/forwarder/the-log-accepts-nothing-while-an-event-waits-too-long", test_too_old);
   ADD ("/forwarder/the-log-accepts-nothing-while-too-much-waits", test_too_much);
+  ADD ("/forwarder/what-waits-is-never-thought-larger-than-the-database", test_estimate);
   ADD ("/forwarder/the-cursor-waits-for-refused-events-to-be-kept", test_waits_for_letters);
   ADD ("/forwarder/nothing-is-given-after-the-end", test_stops);
 #undef ADD
