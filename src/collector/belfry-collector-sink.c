@@ -9,12 +9,21 @@
 #include "belfry-buffer-private.h"
 #include "belfry-collector-message-private.h"
 #include "belfry-collector-private.h"
+#include "belfry-error.h"
 #include "belfry-server-private.h"
 
 #define DOOR "grpc"
 
 /* How old what is told of the database may be. */
 #define CHECK_AGE_USEC G_USEC_PER_SEC
+
+/* What is damaged can still be written on, and mostly be read. */
+typedef enum
+{
+  DATABASE_UNAVAILABLE,
+  DATABASE_DAMAGED,
+  DATABASE_OK,
+} Database;
 
 struct _BelfryCollectorSink
 {
@@ -24,9 +33,10 @@ struct _BelfryCollectorSink
   BelfryServer    *server;      /* owned */
   GString         *text;        /* owned; room for the JSON of one event */
   GPtrArray       *components;  /* owned; what was told last */
+  GPtrArray       *waiting;     /* owned; of GTask; those who want to know how the database is */
   gint64           checked_usec;  /* monotonic; 0: never */
   gboolean         is_checking;
-  gboolean         is_database_ok;
+  Database         database;
 };
 
 static void sink_init (BelfryGrpcSinkInterface *iface);
@@ -46,10 +56,12 @@ admit (BelfryGrpcSink          *sink,
   gboolean is_collecting = caller->purpose == BELFRY_GRPC_COLLECT;
   BelfryAdmissionCaller question = {
     .key = caller->key,
+    .bearer = caller->bearer,
     .peer = caller->peer,
     .is_guarded = is_collecting,
     .scopes = is_collecting ? BELFRY_SCOPE_COLLECT : BELFRY_SCOPE_QUERY | BELFRY_SCOPE_COLLECT,
-    .rate_class = is_collecting ? BELFRY_RATE_CLASS_COLLECT : BELFRY_RATE_CLASS_NONE,
+    /* A stream is one call, however many pieces it comes in. */
+    .rate_class = is_collecting && !caller->has_begun ? BELFRY_RATE_CLASS_COLLECT : BELFRY_RATE_CLASS_NONE,
   };
 
   switch (belfry_admission_judge_caller (admission, &question))
@@ -223,20 +235,41 @@ checked_cb (GObject      *source,
             gpointer      user_data)
 {
   g_autoptr(BelfryCollectorSink) self = user_data;
+  g_autoptr(GPtrArray) waiting = g_steal_pointer (&self->waiting);
+  g_autoptr(GError) error = NULL;
 
-  self->is_database_ok = belfry_event_store_check_finish (BELFRY_EVENT_STORE (source), result, NULL);
+  self->waiting = g_ptr_array_new_with_free_func (g_object_unref);
+  if (belfry_event_store_check_finish (BELFRY_EVENT_STORE (source), result, &error))
+    self->database = DATABASE_OK;
+  else if (g_error_matches (error, BELFRY_ERROR, BELFRY_ERROR_CORRUPT))
+    self->database = DATABASE_DAMAGED;
+  else
+    self->database = DATABASE_UNAVAILABLE;
   self->is_checking = FALSE;
   self->checked_usec = g_get_monotonic_time ();
+
+  for (guint i = 0; i < waiting->len; i++)
+    g_task_return_boolean (g_ptr_array_index (waiting, i), TRUE);
 }
 
-/* What is told is how it was a moment ago, so that telling never waits. */
+/* A look at the disk answers for everybody who asks soon after it: they are many, and need no key. */
 static void
-check_if_due (BelfryCollectorSink *self)
+get_health_async (BelfryGrpcSink      *sink,
+                  GAsyncReadyCallback  callback,
+                  gpointer             user_data)
 {
+  BelfryCollectorSink *self = BELFRY_COLLECTOR_SINK (sink);
   BelfryPipeline *pipeline = belfry_collector_get_pipeline (self->collector);
+  g_autoptr(GTask) task = g_task_new (self, NULL, callback, user_data);
 
-  if (self->is_checking
-      || (self->checked_usec != 0 && g_get_monotonic_time () - self->checked_usec < CHECK_AGE_USEC))
+  if (!self->is_checking && self->checked_usec != 0 && g_get_monotonic_time () - self->checked_usec < CHECK_AGE_USEC)
+    {
+      g_task_return_boolean (task, TRUE);
+      return;
+    }
+
+  g_ptr_array_add (self->waiting, g_steal_pointer (&task));
+  if (self->is_checking)
     return;
 
   self->is_checking = TRUE;
@@ -259,6 +292,7 @@ add_component (JsonObject *object,
 static gboolean
 list_components (BelfryCollectorSink *self)
 {
+  static const char * const states[] = { "unavailable", "damaged", "ok" };
   g_autoptr(JsonBuilder) builder = json_builder_new ();
   g_autoptr(JsonNode) root = NULL;
   gboolean is_well;
@@ -270,27 +304,28 @@ list_components (BelfryCollectorSink *self)
 
   g_ptr_array_set_size (self->components, 0);
   g_ptr_array_add (self->components, g_strdup ("database"));
-  g_ptr_array_add (self->components, g_strdup (self->is_database_ok ? "ok" : "unavailable"));
+  g_ptr_array_add (self->components, g_strdup (states[self->database]));
   json_object_foreach_member (json_node_get_object (root), add_component, self->components);
   g_ptr_array_add (self->components, NULL);
   return is_well;
 }
 
 static void
-get_health (BelfryGrpcSink   *sink,
-            BelfryGrpcHealth *health)
+get_health_finish (BelfryGrpcSink   *sink,
+                   GAsyncResult     *result,
+                   BelfryGrpcHealth *health)
 {
+  static const char * const statuses[] = { "error", "degraded", "ok" };
   BelfryCollectorSink *self = BELFRY_COLLECTOR_SINK (sink);
   gboolean is_well = list_components (self);
 
-  check_if_due (self);
   *health = (BelfryGrpcHealth) {
-    .status = !self->is_database_ok ? "error" : is_well ? "ok" : "degraded",
+    .status = self->database == DATABASE_OK && !is_well ? "degraded" : statuses[self->database],
     .service = belfry_server_get_service_name (self->server),
     .version = BELFRY_VERSION,
     .uptime_seconds = (double) (g_get_monotonic_time () - belfry_server_get_started_usec (self->server))
                       / G_USEC_PER_SEC,
-    .is_ready = self->is_database_ok && !belfry_server_is_stopping (self->server),
+    .is_ready = self->database != DATABASE_UNAVAILABLE && !belfry_server_is_stopping (self->server),
     .components = (const char * const *) self->components->pdata,
   };
 }
@@ -301,7 +336,8 @@ sink_init (BelfryGrpcSinkInterface *iface)
   iface->admit = admit;
   iface->collect_async = collect_async;
   iface->collect_finish = collect_finish;
-  iface->get_health = get_health;
+  iface->get_health_async = get_health_async;
+  iface->get_health_finish = get_health_finish;
 }
 
 static void
@@ -312,6 +348,7 @@ belfry_collector_sink_finalize (GObject *object)
   g_clear_object (&self->collector);
   g_clear_object (&self->server);
   g_clear_pointer (&self->components, g_ptr_array_unref);
+  g_clear_pointer (&self->waiting, g_ptr_array_unref);
   g_string_free (self->text, TRUE);
 
   G_OBJECT_CLASS (belfry_collector_sink_parent_class)->finalize (object);
@@ -328,7 +365,7 @@ belfry_collector_sink_init (BelfryCollectorSink *self)
 {
   self->text = g_string_sized_new (1024);
   self->components = g_ptr_array_new_with_free_func (g_free);
-  self->is_database_ok = TRUE;
+  self->waiting = g_ptr_array_new_with_free_func (g_object_unref);
 }
 
 BelfryGrpcSink *

@@ -145,20 +145,90 @@ def refusal_of(call):
     return caught.value.code()
 
 
-def half_open(port, count):
-    """A connection with so many calls of which the message never comes whole."""
-    def frame(kind, flags, stream_id, payload):
-        return struct.pack('>I', len(payload))[1:] + bytes([kind, flags]) + struct.pack('>I', stream_id) + payload
+PREFACE = b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
 
+
+def frame(kind, flags, stream_id, payload):
+    """One frame of HTTP/2."""
+    return struct.pack('>I', len(payload))[1:] + bytes([kind, flags]) + struct.pack('>I', stream_id) + payload
+
+
+def head(method):
+    """The headers of a call, not compressed."""
     def literal(name, value):
         return b'\x00' + bytes([len(name)]) + name + bytes([len(value)]) + value
 
-    headers = b''.join(literal(*pair) for pair in (
-        (b':method', b'POST'), (b':scheme', b'http'), (b':path', f'/{SERVICE}/CollectEvent'.encode()), (b':authority', b'x'),
+    return b''.join(literal(*pair) for pair in (
+        (b':method', b'POST'), (b':scheme', b'http'), (b':path', f'/{SERVICE}/{method}'.encode()), (b':authority', b'x'),
         (b'te', b'trailers'), (b'content-type', b'application/grpc')))
+
+
+def half_open(port, count):
+    """A connection with so many calls of which the message never comes whole."""
     connection = socket.create_connection(('127.0.0.1', port), 10)
-    sent = b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' + frame(4, 0, 0, b'')
+    sent = PREFACE + frame(4, 0, 0, b'')
     for number in range(count):
-        sent += frame(1, 4, 2 * number + 1, headers) + frame(0, 0, 2 * number + 1, b'\0\0\1\0\0abc')
+        sent += frame(1, 4, 2 * number + 1, head('CollectEvent')) + frame(0, 0, 2 * number + 1, b'\0\0\1\0\0abc')
     connection.sendall(sent)
     return connection
+
+
+class DeafStream:
+    """StreamEvents by a client with no room for what it is sent, so that no acknowledgement ever leaves the server."""
+
+    def __init__(self, port):
+        self.connection = socket.create_connection(('127.0.0.1', port), 10)
+        self.connection.settimeout(0.3)
+        self.received = b''
+        self.room = {0: 65535, 1: 65535}  # of the connection and of the stream
+        self.is_cut = False
+        self.connection.sendall(PREFACE + frame(4, 0, 0, struct.pack('>HI', 4, 0)) + frame(1, 4, 1, head('StreamEvents')))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.connection.close()
+
+    def listen(self):
+        """Takes what is there; False when nothing is."""
+        try:
+            data = self.connection.recv(65536)
+        except TimeoutError:
+            return False
+        self.received += data
+        while len(self.received) >= 9 and len(self.received) >= 9 + int.from_bytes(self.received[:3], 'big'):
+            size = int.from_bytes(self.received[:3], 'big')
+            self.obey(self.received[3], self.received[4], int.from_bytes(self.received[5:9], 'big'), self.received[9:9 + size])
+            self.received = self.received[9 + size:]
+        return bool(data)
+
+    def obey(self, kind, flags, stream_id, payload):
+        if kind == 8:
+            self.room[stream_id] += int.from_bytes(payload, 'big')
+        elif kind == 4 and not flags & 1:
+            for place in range(0, len(payload), 6):
+                name, value = struct.unpack('>HI', payload[place:place + 6])
+                self.room[1] += value - 65535 if name == 4 else 0
+            self.connection.sendall(frame(4, 1, 0, b''))
+        elif kind == 6 and not flags & 1:
+            self.connection.sendall(frame(6, 1, 0, payload))
+        elif kind in (3, 7) or kind == 1 and flags & 1:
+            self.is_cut = True
+
+    def send_all(self, event, at_most):
+        """Sends the event again and again, for as long as the server takes it; how many bytes that were."""
+        data = event.SerializeToString()
+        data = b'\0' + struct.pack('>I', len(data)) + data
+        waiting, sent = b'', 0
+        while sent < at_most and not self.is_cut:
+            waiting += data if len(waiting) < 16384 else b''
+            size = min(16384, len(waiting), *self.room.values())
+            if size == 0:
+                if not self.listen():
+                    break
+                continue
+            self.connection.sendall(frame(0, 0, 1, waiting[:size]))
+            waiting, sent = waiting[size:], sent + size
+            self.room = {name: room - size for name, room in self.room.items()}
+        return sent

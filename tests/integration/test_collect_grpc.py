@@ -3,18 +3,29 @@
 """The daemon's gRPC door, by a client with stubs made from the contract: the same events as through POST /collect."""
 
 import base64
+import itertools
 import re
+import signal
 import socket
+import sqlite3
+import subprocess
 
 import pytest
 
 grpc = pytest.importorskip('grpc')
 
-from belfry_daemon import build_options
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from belfry_daemon import binary, build_options, wait_until
 from grpc_fixtures import TIMEOUT, Stream, event, pb, raw, refusal, stubs
 
 if build_options().get('grpc') == 'disabled':
     pytest.skip('built without gRPC', allow_module_level=True)
+
+
+def hash_key(key):
+    command = [str(binary('belfryctl')), 'hash-key']
+    return subprocess.run(command, input=key + '\n', capture_output=True, text=True, check=True).stdout.strip()
 
 
 class Door:
@@ -133,6 +144,86 @@ def test_keys_guard_the_collecting_methods(open_door, pb, event):
     assert door.stub.ReadinessCheck(pb.ReadinessCheckRequest(), timeout=TIMEOUT).ready
 
 
+def test_either_place_of_a_key_opens(open_door, event):
+    """A client may send its key in one place and something else in the other."""
+    door = open_door(API_KEY='secret')
+    for metadata in ([('authorization', 'Bearer other'), ('x-api-key', 'secret')], [('x-api-key', 'other'), ('authorization', 'Bearer secret')],
+                     [('x-api-key', ''), ('authorization', 'Bearer secret')]):
+        assert door.stub.CollectEvent(event(), metadata=metadata, timeout=TIMEOUT).success
+    for metadata in ([('authorization', 'Bearer other'), ('x-api-key', 'wrong')], [('x-api-key', ''), ('authorization', 'Bearer ')]):
+        assert refusal(door.stub.CollectEvent, event(), metadata=metadata)[0] == grpc.StatusCode.UNAUTHENTICATED
+
+
+def test_scopes_and_rates_of_keys_hold(open_door, event, tmp_path):
+    keys = tmp_path / 'keys.conf'
+    keys.write_text(''.join(f'[{name}]\nhash={hash_key(key)}\nscope={scope}\n{more}' for name, key, scope, more in (
+        ('reader', 'key-of-the-reader', 'query', ''), ('writer', 'key-of-the-writer', 'collect', 'rate=2/hour\n'))))
+    keys.chmod(0o600)
+    door = open_door(API_KEYS_FILE=keys, REQUIRE_AUTH='true')
+    as_reader, as_writer = [('x-api-key', 'key-of-the-reader')], [('authorization', 'Bearer key-of-the-writer')]
+    assert refusal(door.stub.CollectEvent, event(), metadata=as_reader)[0] == grpc.StatusCode.PERMISSION_DENIED
+    for _ in range(2):
+        assert door.stub.CollectEvent(event(), metadata=as_writer, timeout=TIMEOUT).success
+    assert refusal(door.stub.CollectEvent, event(), metadata=as_writer)[0] == grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def test_a_stream_counts_as_one_call(open_door, event):
+    door = open_door(RATE_LIMIT_COLLECT='2/hour')
+    stream = Stream(door.stub.StreamEvents)
+    for number in range(1, 8):
+        stream.send(event())
+        assert stream.ack().received == number
+    stream.close()
+    assert stream.acks() == []
+    assert door.stub.CollectEvent(event(), timeout=TIMEOUT).success
+    assert refusal(door.stub.CollectEvent, event())[0] == grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert refusal(door.stub.StreamEvents, iter([event()]))[0] == grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def test_watchers_hear_of_a_database_that_cannot_be_written(door, pb, event):
+    watch = health_pb2_grpc.HealthStub(door.channel).Watch(health_pb2.HealthCheckRequest(), timeout=TIMEOUT)
+    assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+    other = sqlite3.connect(door.daemon.database, isolation_level=None)
+    other.execute('BEGIN EXCLUSIVE')
+    assert refusal(door.stub.CollectEvent, event())[0] == grpc.StatusCode.UNAVAILABLE
+    assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
+    health = door.stub.HealthCheck(pb.HealthCheckRequest(), timeout=TIMEOUT)
+    assert health.status == 'error' and health.components['database'] == 'unavailable'
+    assert not door.stub.ReadinessCheck(pb.ReadinessCheckRequest(), timeout=TIMEOUT).ready
+    other.execute('ROLLBACK')
+    other.close()
+    assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+    assert door.stub.CollectEvent(event(), timeout=TIMEOUT).success
+    watch.cancel()
+
+
+def test_watchers_hear_of_the_end(door):
+    watch = health_pb2_grpc.HealthStub(door.channel).Watch(health_pb2.HealthCheckRequest(), timeout=TIMEOUT)
+    assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+    door.daemon.terminate()
+    assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
+    with pytest.raises(grpc.RpcError):
+        next(watch)
+
+
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGKILL])
+def test_what_was_acknowledged_is_there_after_the_end(door, event, number):
+    """A client that never stops: the end comes in the middle."""
+    door.daemon.may_fail = True
+    acknowledged = 0
+    call = door.stub.StreamEvents((event(event_data={'n': str(n)}) for n in itertools.count()), timeout=TIMEOUT)
+    with pytest.raises(grpc.RpcError) as caught:
+        for ack in call:
+            acknowledged = ack.received
+            if acknowledged > 500 and not door.daemon.signalled:
+                door.daemon.terminate(number)
+    assert caught.value.code() == grpc.StatusCode.UNAVAILABLE and acknowledged > 500
+    door.daemon.process.wait(TIMEOUT)
+    with sqlite3.connect(door.daemon.database) as database:
+        stored, = database.execute('SELECT count(*) FROM event').fetchone()
+    assert stored == acknowledged if number == signal.SIGTERM else stored >= acknowledged
+
+
 def test_health_is_that_of_the_daemon(door, pb):
     health = door.stub.HealthCheck(pb.HealthCheckRequest(), timeout=TIMEOUT)
     told = door.daemon.get('/health').json()
@@ -156,6 +247,38 @@ def test_tls_is_that_of_the_daemon(open_door, certificate, event):
     credentials = grpc.ssl_channel_credentials(certificate[0].read_bytes())
     door = open_door(credentials, TLS_CERTIFICATE=certificate[0], TLS_PRIVATE_KEY=certificate[1])
     assert door.stub.CollectEvent(event(), timeout=TIMEOUT).success
+
+
+def make_certificate(folder, name):
+    """In place of whatever is there; the certificate."""
+    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1',
+                    '-subj', f'/CN={name}', '-addext', 'subjectAltName=DNS:localhost', '-keyout', str(folder / 'key.pem'),
+                    '-out', str(folder / 'certificate.pem')], check=True, capture_output=True)
+    return (folder / 'certificate.pem').read_bytes()
+
+
+def test_a_new_certificate_is_shown_after_a_reload(open_door, event, stubs, tmp_path):
+    old = make_certificate(tmp_path, 'old')
+    door = open_door(grpc.ssl_channel_credentials(old), TLS_CERTIFICATE=tmp_path / 'certificate.pem', TLS_PRIVATE_KEY=tmp_path / 'key.pem')
+    stream = Stream(door.stub.StreamEvents)
+    stream.send(event())
+    assert stream.ack().accepted == 1
+    new = make_certificate(tmp_path, 'new')
+    door.daemon.process.send_signal(signal.SIGHUP)
+
+    def is_collected(root):
+        with grpc.secure_channel(door.address, grpc.ssl_channel_credentials(root), [('grpc.use_local_subchannel_pool', 1)]) as channel:
+            try:
+                return stubs[1].EventCollectorServiceStub(channel).CollectEvent(event(), timeout=2).success
+            except grpc.RpcError:
+                return False
+
+    wait_until(lambda: is_collected(new), what='the new certificate')
+    assert not is_collected(old)
+    stream.send(event())
+    assert stream.ack().accepted == 1, 'what is open goes on'
+    stream.close()
+    assert stream.acks() == []
 
 
 def test_a_taken_default_port_is_a_warning_and_another_an_error(belfryd, tmp_path):

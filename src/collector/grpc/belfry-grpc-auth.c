@@ -38,11 +38,11 @@ belfry_grpc_caller_read (BelfryGrpcCaller          *self,
 {
   self->purpose = purpose;
   self->peer = grpc_call_get_peer (call);
-  for (gsize i = 0; i < metadata->count && self->key == NULL; i++)
+  for (gsize i = 0; i < metadata->count; i++)
     {
-      if (grpc_slice_str_cmp (metadata->metadata[i].key, "authorization") == 0)
-        self->key = read_bearer (metadata->metadata[i].value);
-      else if (grpc_slice_str_cmp (metadata->metadata[i].key, "x-api-key") == 0)
+      if (self->bearer == NULL && grpc_slice_str_cmp (metadata->metadata[i].key, "authorization") == 0)
+        self->bearer = read_bearer (metadata->metadata[i].value);
+      else if (self->key == NULL && grpc_slice_str_cmp (metadata->metadata[i].key, "x-api-key") == 0)
         self->key = read_key (metadata->metadata[i].value);
     }
 }
@@ -51,5 +51,6 @@ void
 belfry_grpc_caller_clear (BelfryGrpcCaller *self)
 {
   g_clear_pointer (&self->key, g_free);
+  g_clear_pointer (&self->bearer, g_free);
   g_clear_pointer (&self->peer, gpr_free);
 }

@@ -49,6 +49,8 @@ struct _BelfryGrpcCall
 
   GList                   link;       /* in the calls of the queue */
   GList                   stalled;    /* in those that wait for room; its data is the call while it does */
+  GList                   sending;    /* in those that were sent something; its data is the call until it is taken */
+  gint64                  sent_usec;  /* when it was sent */
   GSequenceIter          *timer;      /* NULL while none is set */
   gint64                  due_usec;
 
@@ -74,6 +76,8 @@ void            belfry_grpc_call_push     (BelfryGrpcCall *self, BelfryGrpcWork 
 /* A work is back from home. */
 void            belfry_grpc_call_settle   (BelfryGrpcCall *self, BelfryGrpcWork *work);
 void            belfry_grpc_call_tick     (BelfryGrpcCall *self);
+/* Ends it at once, for the other end does not take what it is sent. */
+void            belfry_grpc_call_cut      (BelfryGrpcCall *self);
 /* Reads the next message as soon as there is room for it. */
 void            belfry_grpc_call_read     (BelfryGrpcCall *self);
 /* Begins the answer without a message. Only one message is on its way at a time. */
@@ -87,6 +91,9 @@ void            belfry_grpc_call_end      (BelfryGrpcCall *self, grpc_status_cod
 void            belfry_grpc_queue_add_call     (BelfryGrpcQueue *self, BelfryGrpcCall *call);
 void            belfry_grpc_queue_remove_call  (BelfryGrpcQueue *self, BelfryGrpcCall *call);
 void            belfry_grpc_queue_hold_back    (BelfryGrpcQueue *self, BelfryGrpcCall *call);
+/* Something is on its way to the other end, which has so long to take it; it is taken. */
+void            belfry_grpc_queue_begin_sending (BelfryGrpcQueue *self, BelfryGrpcCall *call);
+void            belfry_grpc_queue_end_sending   (BelfryGrpcQueue *self, BelfryGrpcCall *call);
 void            belfry_grpc_queue_set_timer    (BelfryGrpcQueue *self, BelfryGrpcCall *call, gint64 due_usec);
 void            belfry_grpc_queue_clear_timer  (BelfryGrpcQueue *self, BelfryGrpcCall *call);
 

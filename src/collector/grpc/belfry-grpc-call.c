@@ -61,6 +61,7 @@ on_sent (BelfryGrpcCall *self,
          gboolean        is_ok)
 {
   self->is_sending = FALSE;
+  belfry_grpc_queue_end_sending (self->queue, self);
   if (is_ok && !belfry_grpc_call_is_over (self) && self->method->sent != NULL)
     self->method->sent (self);
   give_back (self);
@@ -70,6 +71,7 @@ static void
 on_ended (BelfryGrpcCall *self,
           gboolean        is_ok)
 {
+  belfry_grpc_queue_end_sending (self->queue, self);
   give_back (self);
 }
 
@@ -237,6 +239,12 @@ belfry_grpc_call_tick (BelfryGrpcCall *self)
 }
 
 void
+belfry_grpc_call_cut (BelfryGrpcCall *self)
+{
+  grpc_call_cancel_with_status (self->call, GRPC_STATUS_DEADLINE_EXCEEDED, "What was sent was not taken in time", NULL);
+}
+
+void
 belfry_grpc_call_read (BelfryGrpcCall *self)
 {
   const grpc_op op = {
@@ -263,6 +271,7 @@ send_ops (BelfryGrpcCall *self,
 {
   g_assert (!self->is_sending && !belfry_grpc_call_is_over (self));
   self->is_sending = TRUE;
+  belfry_grpc_queue_begin_sending (self->queue, self);
   start (self, ops, n_ops, &self->on_sent);
 }
 
@@ -313,6 +322,7 @@ belfry_grpc_call_end (BelfryGrpcCall   *self,
     ops[n_ops++] = (grpc_op) { .op = GRPC_OP_SEND_INITIAL_METADATA };
   if (message != NULL)
     ops[n_ops++] = (grpc_op) { .op = GRPC_OP_SEND_MESSAGE, .data.send_message.send_message = message };
+  belfry_grpc_queue_begin_sending (self->queue, self);
   start (self, ops, n_ops, &self->on_ended);
   if (message != NULL)
     grpc_byte_buffer_destroy (message);

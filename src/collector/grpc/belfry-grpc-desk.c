@@ -21,27 +21,17 @@ find_status (const GError *error)
   return GRPC_STATUS_UNAVAILABLE;
 }
 
-/* TRUE when the sink is to have its events. */
 static gboolean
-look_at (BelfryGrpcSink *sink,
-         BelfryGrpcWork *work)
+is_admitted (BelfryGrpcSink *sink,
+             BelfryGrpcWork *work)
 {
   g_autoptr(GError) error = NULL;
 
-  if (work->needs_leave && !belfry_grpc_sink_admit (sink, work->group.caller, &error))
-    {
-      belfry_grpc_work_refuse (work, find_status (error), error->message);
-      return FALSE;
-    }
+  if (!work->needs_leave || belfry_grpc_sink_admit (sink, work->group.caller, &error))
+    return TRUE;
 
-  if (work->wants_health)
-    {
-      BelfryGrpcHealth health;
-
-      belfry_grpc_sink_get_health (sink, &health);
-      belfry_grpc_work_keep (work, &health);
-    }
-  return work->status == GRPC_STATUS_OK && work->group.n_events > 0;
+  belfry_grpc_work_refuse (work, find_status (error), error->message);
+  return FALSE;
 }
 
 /* An event without a verdict would look accepted. */
@@ -78,20 +68,43 @@ on_collected (GObject      *source,
   g_free (load);
 }
 
+static Load *
+load_new (BelfryGrpcQueue *queue,
+          GQueue          *works)
+{
+  Load *load = g_new (Load, 1);
+
+  *load = (Load) { queue, *works };
+  g_queue_init (works);
+  return load;
+}
+
 static void
 collect (BelfryGrpcSink  *sink,
          BelfryGrpcQueue *queue,
          GQueue          *works)
 {
   g_autofree BelfryGrpcGroup **groups = g_new (BelfryGrpcGroup *, works->length);
-  Load *load = g_new (Load, 1);
   guint n_groups = 0;
 
   for (GList *l = works->head; l != NULL; l = l->next)
     groups[n_groups++] = &((BelfryGrpcWork *) l->data)->group;
-  *load = (Load) { queue, *works };
-  g_queue_init (works);
-  belfry_grpc_sink_collect_async (sink, groups, n_groups, on_collected, load);
+  belfry_grpc_sink_collect_async (sink, groups, n_groups, on_collected, load_new (queue, works));
+}
+
+static void
+on_health (GObject      *source,
+           GAsyncResult *result,
+           gpointer      user_data)
+{
+  Load *load = user_data;
+  BelfryGrpcHealth health;
+
+  belfry_grpc_sink_get_health_finish (BELFRY_GRPC_SINK (source), result, &health);
+  for (GList *l = load->works.head; l != NULL; l = l->next)
+    belfry_grpc_work_keep (l->data, &health);
+  belfry_grpc_queue_return (load->queue, &load->works);
+  g_free (load);
 }
 
 void
@@ -101,13 +114,25 @@ belfry_grpc_desk_take (BelfryGrpcSink  *sink,
 {
   GQueue answered = G_QUEUE_INIT;
   GQueue collected = G_QUEUE_INIT;
+  GQueue asking = G_QUEUE_INIT;
   GList *link;
 
   while ((link = g_queue_pop_head_link (works)) != NULL)
-    g_queue_push_tail_link (look_at (sink, link->data) ? &collected : &answered, link);
+    {
+      BelfryGrpcWork *work = link->data;
+
+      if (!is_admitted (sink, work) || work->status != GRPC_STATUS_OK)
+        g_queue_push_tail_link (&answered, link);
+      else if (work->wants_health)
+        g_queue_push_tail_link (&asking, link);
+      else
+        g_queue_push_tail_link (work->group.n_events > 0 ? &collected : &answered, link);
+    }
 
   if (answered.length > 0)
     belfry_grpc_queue_return (queue, &answered);
   if (collected.length > 0)
     collect (sink, queue, &collected);
+  if (asking.length > 0)
+    belfry_grpc_sink_get_health_async (sink, on_health, load_new (queue, &asking));
 }

@@ -6,7 +6,7 @@
 #include "belfry-grpc-payload-private.h"
 #include "belfry-grpc-wire.pb-c.h"
 
-/* grpc.health.v1: whether the server serves, known on the queue's thread. */
+/* grpc.health.v1: whether the server serves, for which the sink is asked. */
 
 typedef enum
 {
@@ -21,14 +21,32 @@ static const char * const services[] = { "", "belfry.collector.v1.EventCollector
 typedef struct
 {
   gboolean is_asked;
-  gboolean is_known;
+  gboolean is_known;  /* the service that it is about */
+  State    state;     /* of the sink; 0 before its first answer */
   State    told;      /* 0 before the first answer */
 } Watch;
 
 static State
-find_state (BelfryGrpcCall *call)
+find_state (const BelfryGrpcWork *work)
 {
-  return belfry_grpc_queue_is_serving (call->queue) ? SERVING : NOT_SERVING;
+  return work->status == GRPC_STATUS_OK && work->health.is_ready ? SERVING : NOT_SERVING;
+}
+
+/* What the sink does not know: that it is over, or that somebody wants the server to rest. */
+static State
+correct (BelfryGrpcCall *call,
+         State           state)
+{
+  return belfry_grpc_queue_is_serving (call->queue) ? state : NOT_SERVING;
+}
+
+static void
+ask (BelfryGrpcCall *call)
+{
+  BelfryGrpcWork *work = belfry_grpc_call_add_work (call, FALSE);
+
+  work->wants_health = TRUE;
+  belfry_grpc_call_push (call, work);
 }
 
 static grpc_byte_buffer *
@@ -98,28 +116,40 @@ receive_check (BelfryGrpcCall   *call,
     return;
 
   if (is_of_us)
-    belfry_grpc_call_end (call, GRPC_STATUS_OK, NULL, pack_state (find_state (call)));
+    ask (call);
   else
     belfry_grpc_call_end (call, GRPC_STATUS_NOT_FOUND, "There is no such service", NULL);
+}
+
+static void
+settle_check (BelfryGrpcCall *call,
+              BelfryGrpcWork *work)
+{
+  if (!belfry_grpc_call_is_over (call))
+    belfry_grpc_call_end (call, GRPC_STATUS_OK, NULL, pack_state (correct (call, find_state (work))));
+  belfry_grpc_queue_release (call->queue, work);
 }
 
 static void
 receive_list (BelfryGrpcCall   *call,
               grpc_byte_buffer *message)
 {
+  belfry_grpc_queue_clear_timer (call->queue, call);
+  if (message == NULL)
+    belfry_grpc_unary_refuse_nothing (call);
+  else
+    ask (call);
+}
+
+static grpc_byte_buffer *
+pack_states (State found)
+{
   BelfryGrpcWire__HealthStates answer = BELFRY_GRPC_WIRE__HEALTH_STATES__INIT;
   BelfryGrpcWire__HealthState state = BELFRY_GRPC_WIRE__HEALTH_STATE__INIT;
   BelfryGrpcWire__HealthStateEntry entries[G_N_ELEMENTS (services)];
   BelfryGrpcWire__HealthStateEntry *pointers[G_N_ELEMENTS (services)];
 
-  belfry_grpc_queue_clear_timer (call->queue, call);
-  if (message == NULL)
-    {
-      belfry_grpc_unary_refuse_nothing (call);
-      return;
-    }
-
-  state.status = find_state (call);
+  state.status = found;
   for (gsize i = 0; i < G_N_ELEMENTS (services); i++)
     {
       belfry_grpc_wire__health_state_entry__init (&entries[i]);
@@ -129,10 +159,20 @@ receive_list (BelfryGrpcCall   *call,
     }
   answer.n_statuses = G_N_ELEMENTS (services);
   answer.statuses = pointers;
-  belfry_grpc_call_end (call, GRPC_STATUS_OK, NULL, belfry_grpc_payload_pack (&answer.base));
+  return belfry_grpc_payload_pack (&answer.base);
 }
 
-/* Watch: the state at once, and again whenever it has changed; at the end of the server that it does not serve, and then the end. */
+static void
+settle_list (BelfryGrpcCall *call,
+             BelfryGrpcWork *work)
+{
+  if (!belfry_grpc_call_is_over (call))
+    belfry_grpc_call_end (call, GRPC_STATUS_OK, NULL, pack_states (correct (call, find_state (work))));
+  belfry_grpc_queue_release (call->queue, work);
+}
+
+/* Watch: the state at once, and again whenever it has changed; at the end of the server that it does not serve, and then the end. The
+ * sink is asked again and again while somebody watches. */
 
 static void
 tell_state (BelfryGrpcCall *call)
@@ -142,8 +182,10 @@ tell_state (BelfryGrpcCall *call)
 
   if (!self->is_asked || call->is_sending || belfry_grpc_call_is_over (call))
     return;
+  if (self->is_known && self->state == 0 && belfry_grpc_queue_is_serving (call->queue))
+    return;
 
-  state = self->is_known ? find_state (call) : SERVICE_UNKNOWN;
+  state = self->is_known ? correct (call, self->state) : SERVICE_UNKNOWN;
   if (state != self->told)
     {
       self->told = state;
@@ -172,7 +214,37 @@ receive_watch (BelfryGrpcCall   *call,
     return;
 
   self->is_asked = TRUE;
+  if (self->is_known)
+    ask (call);
+  else
+    tell_state (call);
+}
+
+static void
+settle_watch (BelfryGrpcCall *call,
+              BelfryGrpcWork *work)
+{
+  Watch *self = call->state;
+
+  self->state = find_state (work);
+  belfry_grpc_queue_release (call->queue, work);
+  if (belfry_grpc_call_is_over (call))
+    return;
+
+  belfry_grpc_queue_set_timer (call->queue, call, belfry_grpc_queue_get_now (call->queue)
+                                                  + belfry_grpc_queue_get_limits (call->queue)->watch_interval_msec * 1000ll);
   tell_state (call);
+}
+
+static void
+tick_watch (BelfryGrpcCall *call)
+{
+  Watch *self = call->state;
+
+  if (self->is_asked)
+    ask (call);
+  else
+    belfry_grpc_unary_tick (call);
 }
 
 static void
@@ -184,12 +256,14 @@ free_watch (BelfryGrpcCall *call)
 const BelfryGrpcMethod belfry_grpc_serving_check = {
   .begin = belfry_grpc_unary_begin,
   .receive = receive_check,
+  .settle = settle_check,
   .tick = belfry_grpc_unary_tick,
 };
 
 const BelfryGrpcMethod belfry_grpc_serving_list = {
   .begin = belfry_grpc_unary_begin,
   .receive = receive_list,
+  .settle = settle_list,
   .tick = belfry_grpc_unary_tick,
 };
 
@@ -198,7 +272,8 @@ const BelfryGrpcMethod belfry_grpc_serving_watch = {
   .begin = begin_watch,
   .receive = receive_watch,
   .sent = tell_state,
-  .tick = belfry_grpc_unary_tick,
+  .settle = settle_watch,
+  .tick = tick_watch,
   .notice = tell_state,
   .free = free_watch,
 };

@@ -14,7 +14,7 @@ G_BEGIN_DECLS
  * nothing more to tell at once, so that what arrives together is taken together. */
 typedef struct _BelfryGrpcQueue BelfryGrpcQueue;
 
-/* Called on the home context: there are works to take, or the queue has ended. */
+/* Called on the home context: there are works to take, or the queue is deaf or has ended. */
 typedef void (*BelfryGrpcQueueFunc) (gpointer user_data);
 
 /* Something that happens on the queue is told to a function of its own. */
@@ -35,6 +35,8 @@ int                     belfry_grpc_queue_listen      (BelfryGrpcQueue *self, co
 void                    belfry_grpc_queue_start       (BelfryGrpcQueue *self, gboolean is_serving);
 /* Home context: the works that wait, linked by their links; whether the queue has ended. */
 gboolean                belfry_grpc_queue_take        (BelfryGrpcQueue *self, GQueue *works);
+/* Any thread: whether a listener is lost, so that connections are no longer taken. */
+gboolean                belfry_grpc_queue_is_deaf     (BelfryGrpcQueue *self);
 void                    belfry_grpc_queue_return      (BelfryGrpcQueue *self, GQueue *works);
 void                    belfry_grpc_queue_set_serving (BelfryGrpcQueue *self, gboolean is_serving);
 /* No new calls; those that run may end. The function is called when all have. */
@@ -59,6 +61,9 @@ void                    belfry_grpc_queue_hand_over   (BelfryGrpcQueue *self);
 void                    belfry_grpc_queue_count       (BelfryGrpcQueue *self, BelfryGrpcWork *work);
 void                    belfry_grpc_queue_release     (BelfryGrpcQueue *self, BelfryGrpcWork *work);
 gboolean                belfry_grpc_queue_has_room    (BelfryGrpcQueue *self);
+/* What somebody has to say of verdicts grows or shrinks. When there is too much of it, who has not taken anything for longest is cut
+ * off. */
+void                    belfry_grpc_queue_count_untold (BelfryGrpcQueue *self, gsize before, gsize now);
 /* Waits for the next call. */
 void                    belfry_grpc_queue_request     (BelfryGrpcQueue *self, grpc_call **call, grpc_call_details *details,
                                                        grpc_metadata_array *metadata, BelfryGrpcTag *tag);

@@ -2,11 +2,11 @@
  * Copyright 2026 The Belfry authors */
 #include "belfry-grpc-queue-private.h"
 
-#include <grpc/grpc_security.h>
 #include <grpc/support/log.h>
 #include <grpc/support/time.h>
 
 #include "belfry-grpc-call-private.h"
+#include "belfry-grpc-server-core-private.h"
 
 /* Calls that may be taken before we ask for more. */
 #define N_EXPECTED 64
@@ -29,6 +29,7 @@ struct _BelfryGrpcQueue
   GQueue                 outbox;
   GQueue                 calls;
   GQueue                 stalled;
+  GQueue                 sending;       /* calls, in the order in which they were sent something */
   GSequence             *timers;        /* of calls, the first due first */
   BelfryGrpcTally        tally;
   gint64                 now_usec;      /* of the tag that is being handled */
@@ -45,8 +46,12 @@ struct _BelfryGrpcQueue
   gboolean               is_rung;       /* guarded by lock */
   gboolean               is_draining;   /* guarded by lock */
   gboolean               is_serving;    /* guarded by lock */
+  gboolean               is_deaf;       /* guarded by lock */
   gboolean               has_ended;     /* guarded by lock */
 };
+
+/* The queue whose thread this is. */
+static GPrivate own_queue;
 
 /* Home side */
 
@@ -91,55 +96,36 @@ attach_home (BelfryGrpcQueue     *self,
   g_source_attach (self->source, home);
 }
 
-/* Keys of the core's settings are char *, though nobody writes there. */
-static grpc_arg
-make_arg (const char *key,
-          guint       value)
-{
-  return (grpc_arg) { .type = GRPC_ARG_INTEGER, .key = (char *) key, .value.integer = MIN (value, G_MAXINT) };
-}
-
-/* The core looks at a message both before it is unpacked, which we do ourselves, and then no more. */
 static void
-create_server (BelfryGrpcQueue *self)
+note_deafness (BelfryGrpcQueue *self)
 {
-  const BelfryGrpcLimits *limits = &self->limits;
-  grpc_resource_quota *quota = grpc_resource_quota_create ("belfry");
-  grpc_arg args[] = {
-    make_arg (GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, limits->max_message_bytes),
-    make_arg (GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0),
-    make_arg (GRPC_ARG_MAX_CONCURRENT_STREAMS, limits->max_calls_per_connection),
-    /* Left to itself, gRPC lets a quick sender fill megabytes, and then ends its call for that. */
-    make_arg (GRPC_ARG_HTTP2_BDP_PROBE, 0),
-    make_arg (GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, limits->lookahead_bytes),
-    make_arg (GRPC_ARG_MAX_METADATA_SIZE, limits->max_metadata_bytes),
-    make_arg (GRPC_ARG_ALLOW_REUSEPORT, 0),
-    make_arg (GRPC_ARG_KEEPALIVE_TIME_MS, limits->keepalive_msec),
-    make_arg (GRPC_ARG_KEEPALIVE_TIMEOUT_MS, limits->keepalive_timeout_msec),
-    make_arg (GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1),
-    make_arg (GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, limits->min_ping_interval_msec),
-    make_arg (GRPC_ARG_HTTP2_MAX_PING_STRIKES, 2),
-    make_arg (GRPC_ARG_MAX_CONNECTION_IDLE_MS, limits->max_idle_msec),
-    make_arg (GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, limits->handshake_timeout_msec),
-    {
-      .type = GRPC_ARG_POINTER,
-      .key = (char *) GRPC_ARG_RESOURCE_QUOTA,
-      .value.pointer = { .p = quota, .vtable = grpc_resource_quota_arg_vtable () },
-    },
-  };
-  const grpc_channel_args all = { G_N_ELEMENTS (args), args };
-
-  grpc_resource_quota_resize (quota, limits->max_transport_bytes);
-  self->server = grpc_server_create (&all, NULL);
-  grpc_server_register_completion_queue (self->server, self->cq, NULL);
-  grpc_resource_quota_unref (quota);
+  g_mutex_lock (&self->lock);
+  self->is_deaf = TRUE;
+  g_mutex_unlock (&self->lock);
+  g_source_set_ready_time (self->source, 0);
 }
 
-/* What gRPC has to say is for those who look for a fault; on its own it would print it. */
+gboolean
+belfry_grpc_queue_is_deaf (BelfryGrpcQueue *self)
+{
+  gboolean is_deaf;
+
+  g_mutex_lock (&self->lock);
+  is_deaf = self->is_deaf;
+  g_mutex_unlock (&self->lock);
+  return is_deaf;
+}
+
+/* What gRPC has to say is for those who look for a fault; on its own it would print it. One thing it tells in no other way: after an
+ * accept() that fails, as it does when there are too many open files, it never listens there again. */
 static void
 on_log (gpr_log_func_args *args)
 {
+  BelfryGrpcQueue *queue = g_private_get (&own_queue);
+
   g_debug ("%s:%d: %s", args->file, args->line, args->message);
+  if (queue != NULL && g_str_has_prefix (args->message, "Failed accept"))
+    note_deafness (queue);
 }
 
 BelfryGrpcQueue *
@@ -156,7 +142,8 @@ belfry_grpc_queue_new (const BelfryGrpcLimits *limits,
   self->limits = *limits;
   self->timers = g_sequence_new (NULL);
   self->cq = grpc_completion_queue_create_for_next (NULL);
-  create_server (self);
+  self->server = belfry_grpc_server_core_new (&self->limits);
+  grpc_server_register_completion_queue (self->server, self->cq, NULL);
   self->bell_channel = grpc_lame_client_channel_create ("belfry", GRPC_STATUS_UNAVAILABLE, "It leads nowhere");
   self->bell = grpc_channel_create_call (self->bell_channel, NULL, 0, self->cq, grpc_slice_from_static_string ("/bell"), NULL,
                                          gpr_inf_future (GPR_CLOCK_MONOTONIC), NULL);
@@ -426,6 +413,46 @@ belfry_grpc_queue_remove_call (BelfryGrpcQueue *self,
   if (call->stalled.data != NULL)
     g_queue_unlink (&self->stalled, &call->stalled);
   call->stalled.data = NULL;
+  belfry_grpc_queue_end_sending (self, call);
+}
+
+void
+belfry_grpc_queue_begin_sending (BelfryGrpcQueue *self,
+                                 BelfryGrpcCall  *call)
+{
+  call->sending.data = call;
+  call->sent_usec = self->now_usec;
+  g_queue_push_tail_link (&self->sending, &call->sending);
+}
+
+void
+belfry_grpc_queue_end_sending (BelfryGrpcQueue *self,
+                               BelfryGrpcCall  *call)
+{
+  if (call->sending.data != NULL)
+    g_queue_unlink (&self->sending, &call->sending);
+  call->sending.data = NULL;
+}
+
+/* The call ends when gRPC has told so. */
+static void
+cut_slowest (BelfryGrpcQueue *self)
+{
+  BelfryGrpcCall *call = g_queue_peek_head (&self->sending);
+
+  belfry_grpc_queue_end_sending (self, call);
+  self->tally.not_taken++;
+  belfry_grpc_call_cut (call);
+}
+
+void
+belfry_grpc_queue_count_untold (BelfryGrpcQueue *self,
+                                gsize            before,
+                                gsize            now)
+{
+  self->tally.bytes_untold += now - before;
+  if (now > before && self->tally.bytes_untold > self->limits.max_untold_bytes && self->sending.head != NULL)
+    cut_slowest (self);
 }
 
 static int
@@ -515,9 +542,32 @@ tell_calls (BelfryGrpcQueue *self)
     }
 }
 
+/* When the one that was sent something first has had enough time to take it. */
+static gint64
+find_sending_due (BelfryGrpcQueue *self)
+{
+  const BelfryGrpcCall *call = g_queue_peek_head (&self->sending);
+
+  return call != NULL ? call->sent_usec + self->limits.send_timeout_msec * 1000ll : G_MAXINT64;
+}
+
+static gint64
+find_timer_due (BelfryGrpcQueue *self)
+{
+  const BelfryGrpcCall *call;
+
+  if (g_sequence_is_empty (self->timers))
+    return G_MAXINT64;
+
+  call = g_sequence_get (g_sequence_get_begin_iter (self->timers));
+  return call->due_usec;
+}
+
 static void
 run_timers (BelfryGrpcQueue *self)
 {
+  while (find_sending_due (self) <= self->now_usec)
+    cut_slowest (self);
   while (!g_sequence_is_empty (self->timers))
     {
       BelfryGrpcCall *call = g_sequence_get (g_sequence_get_begin_iter (self->timers));
@@ -569,16 +619,17 @@ take_turn (BelfryGrpcQueue *self)
 static gpr_timespec
 find_deadline (BelfryGrpcQueue *self)
 {
-  BelfryGrpcCall *call;
+  gint64 due_usec;
   gint64 wait_usec;
 
   if (self->n_tags > 0 || self->outbox.length > 0)
     return gpr_inf_past (GPR_CLOCK_MONOTONIC);
-  if (g_sequence_is_empty (self->timers))
+
+  due_usec = MIN (find_timer_due (self), find_sending_due (self));
+  if (due_usec == G_MAXINT64)
     return gpr_inf_future (GPR_CLOCK_MONOTONIC);
 
-  call = g_sequence_get (g_sequence_get_begin_iter (self->timers));
-  wait_usec = MAX (call->due_usec - g_get_monotonic_time (), 0);
+  wait_usec = MAX (due_usec - g_get_monotonic_time (), 0);
   return gpr_time_add (gpr_now (GPR_CLOCK_MONOTONIC), gpr_time_from_micros (wait_usec, GPR_TIMESPAN));
 }
 
@@ -602,6 +653,7 @@ run (gpointer data)
   BelfryGrpcQueue *self = data;
   grpc_event event;
 
+  g_private_set (&own_queue, self);
   while ((event = grpc_completion_queue_next (self->cq, find_deadline (self), NULL)).type != GRPC_QUEUE_SHUTDOWN)
     {
       self->now_usec = g_get_monotonic_time ();

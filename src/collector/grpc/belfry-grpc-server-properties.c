@@ -24,12 +24,16 @@ static const struct
   LIMIT ("max-bytes-in-work", max_bytes_in_work, 1, G_MAXINT, 16777216),
   LIMIT ("max-transport-bytes", max_transport_bytes, 1048576, G_MAXINT, 33554432),
   LIMIT ("lookahead-bytes", lookahead_bytes, 1024, G_MAXINT, 262144),
+  LIMIT ("max-untold-bytes", max_untold_bytes, 1, G_MAXINT, 16777216),
   LIMIT ("receive-timeout-msec", receive_timeout_msec, 1, G_MAXINT, 30000),
+  LIMIT ("send-timeout-msec", send_timeout_msec, 1, G_MAXINT, 60000),
+  LIMIT ("watch-interval-msec", watch_interval_msec, 1, G_MAXINT, 1000),
   LIMIT ("keepalive-msec", keepalive_msec, 1000, G_MAXINT, 60000),
   LIMIT ("keepalive-timeout-msec", keepalive_timeout_msec, 100, G_MAXINT, 20000),
   LIMIT ("min-ping-interval-msec", min_ping_interval_msec, 0, G_MAXINT, 10000),
   LIMIT ("max-idle-msec", max_idle_msec, 1000, G_MAXINT, 300000),
   LIMIT ("handshake-timeout-msec", handshake_timeout_msec, 100, G_MAXINT, 10000),
+  LIMIT ("reopen-msec", reopen_msec, 1, G_MAXINT, 1000),
   LIMIT ("drain-msec", drain_msec, 0, G_MAXINT, 3000),
 };
 
@@ -42,6 +46,7 @@ static const struct
   COUNTER ("open-calls", open_calls),
   COUNTER ("open-streams", open_streams),
   COUNTER ("bytes-in-work", bytes_in_work),
+  COUNTER ("bytes-untold", bytes_untold),
   COUNTER ("calls", calls),
   COUNTER ("calls-refused", calls_refused),
   COUNTER ("unauthenticated", unauthenticated),
@@ -53,6 +58,7 @@ static const struct
   COUNTER ("acknowledgements", acknowledgements),
   COUNTER ("cancelled", cancelled),
   COUNTER ("timeouts", timeouts),
+  COUNTER ("not-taken", not_taken),
   COUNTER ("reads-held-back", reads_held_back),
 };
 
@@ -61,7 +67,8 @@ enum
   PROP_SINK = 1,
   PROP_FIRST_LIMIT,
   PROP_FIRST_COUNTER = PROP_FIRST_LIMIT + G_N_ELEMENTS (limits),
-  N_PROPERTIES = PROP_FIRST_COUNTER + G_N_ELEMENTS (counters),
+  PROP_REOPENED = PROP_FIRST_COUNTER + G_N_ELEMENTS (counters),
+  N_PROPERTIES,
 };
 
 static GParamSpec *properties[N_PROPERTIES];
@@ -77,11 +84,23 @@ static guint64
 get_counter (BelfryGrpcServer *self,
              guint             property_id)
 {
-  BelfryGrpcTally tally = self->tally;
+  gsize offset = counters[property_id - PROP_FIRST_COUNTER].offset;
+  BelfryGrpcTally tally = { 0 };
 
   if (self->queue != NULL)
     belfry_grpc_queue_get_tally (self->queue, &tally);
-  return G_STRUCT_MEMBER (guint64, &tally, counters[property_id - PROP_FIRST_COUNTER].offset);
+  return G_STRUCT_MEMBER (guint64, &self->tally, offset) + G_STRUCT_MEMBER (guint64, &tally, offset);
+}
+
+/* What is counted "now" is nothing by then. */
+void
+belfry_grpc_server_add_tally (BelfryGrpcServer *self)
+{
+  BelfryGrpcTally tally;
+
+  belfry_grpc_queue_get_tally (self->queue, &tally);
+  for (gsize i = 0; i < G_N_ELEMENTS (counters); i++)
+    G_STRUCT_MEMBER (guint64, &self->tally, counters[i].offset) += G_STRUCT_MEMBER (guint64, &tally, counters[i].offset);
 }
 
 static void
@@ -96,8 +115,10 @@ get_property (GObject    *object,
     g_value_set_object (value, self->sink);
   else if (property_id < PROP_FIRST_COUNTER)
     g_value_set_uint (value, *peek_limit (self, property_id));
-  else if (property_id < N_PROPERTIES)
+  else if (property_id < PROP_REOPENED)
     g_value_set_uint64 (value, get_counter (self, property_id));
+  else if (property_id == PROP_REOPENED)
+    g_value_set_uint64 (value, self->reopened);
   else
     G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
 }
@@ -144,6 +165,8 @@ belfry_grpc_server_install_properties (GObjectClass *object_class)
   for (gsize i = 0; i < G_N_ELEMENTS (counters); i++)
     properties[PROP_FIRST_COUNTER + i] = g_param_spec_uint64 (counters[i].name, NULL, NULL, 0, G_MAXUINT64, 0,
                                                               G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+  properties[PROP_REOPENED] = g_param_spec_uint64 ("reopened", NULL, NULL, 0, G_MAXUINT64, 0,
+                                                   G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
   g_object_class_install_properties (object_class, N_PROPERTIES, properties);
 }
 

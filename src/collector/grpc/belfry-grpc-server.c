@@ -80,7 +80,7 @@ belfry_grpc_server_set_tls (BelfryGrpcServer  *self,
                             GError           **error)
 {
   g_return_val_if_fail (BELFRY_IS_GRPC_SERVER (self), FALSE);
-  g_return_val_if_fail (self->queue == NULL || self->certificate != NULL, FALSE);
+  g_return_val_if_fail (self->host == NULL || self->certificate != NULL, FALSE);
 
   if (self->certificate == NULL)
     {
@@ -100,15 +100,99 @@ finish_stop (BelfryGrpcServer *self)
 {
   g_autoptr(GTask) task = g_steal_pointer (&self->stopping);
 
-  belfry_grpc_queue_get_tally (self->queue, &self->tally);
+  self->port = 0;
+  g_clear_pointer (&self->host, g_free);
+  g_task_return_boolean (task, TRUE);
+  /* The reference of the start. */
+  g_object_unref (self);
+}
+
+static int
+listen_at (BelfryGrpcServer *self,
+           guint16           port)
+{
+  g_autofree char *address = g_strdup_printf (strchr (self->host, ':') != NULL ? "[%s]:%u" : "%s:%u", self->host, port);
+  grpc_server_credentials *credentials = self->certificate != NULL ? belfry_grpc_certificate_present (self->certificate)
+                                                                   : grpc_insecure_server_credentials_create ();
+  int taken = belfry_grpc_queue_listen (self->queue, address, credentials);
+
+  grpc_server_credentials_release (credentials);
+  return taken;
+}
+
+static void on_queue (gpointer user_data);
+
+static gboolean
+open_queue (BelfryGrpcServer *self,
+            guint16           port)
+{
+  int taken;
+
+  self->queue = belfry_grpc_queue_new (&self->limits, self->home, on_queue, self);
+  taken = listen_at (self, port);
+  if (taken <= 0)
+    {
+      g_clear_pointer (&self->queue, belfry_grpc_queue_free);
+      return FALSE;
+    }
+
+  self->port = taken;
+  belfry_grpc_queue_start (self->queue, self->is_serving);
+  return TRUE;
+}
+
+static void
+close_queue (BelfryGrpcServer *self)
+{
+  belfry_grpc_server_add_tally (self);
   if (self->drain_limit != NULL)
     g_source_destroy (self->drain_limit);
   g_clear_pointer (&self->drain_limit, g_source_unref);
   g_clear_pointer (&self->queue, belfry_grpc_queue_free);
-  self->port = 0;
-  g_task_return_boolean (task, TRUE);
-  /* The reference of the start. */
-  g_object_unref (self);
+}
+
+static gboolean
+on_drain_limit (gpointer user_data)
+{
+  BelfryGrpcServer *self = user_data;
+
+  belfry_grpc_queue_cancel (self->queue);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+drain (BelfryGrpcServer *self)
+{
+  if (self->drain_limit != NULL)
+    return;
+
+  self->drain_limit = g_timeout_source_new (self->limits.drain_msec);
+  g_source_set_callback (self->drain_limit, on_drain_limit, self, NULL);
+  g_source_attach (self->drain_limit, self->home);
+  belfry_grpc_queue_drain (self->queue);
+}
+
+/* What was in the way may still be there. */
+static gboolean
+on_reopening (gpointer user_data)
+{
+  BelfryGrpcServer *self = user_data;
+
+  if (!open_queue (self, self->port))
+    return G_SOURCE_CONTINUE;
+
+  self->reopened++;
+  g_message ("gRPC takes connections again");
+  g_clear_pointer (&self->reopening, g_source_unref);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+reopen (BelfryGrpcServer *self)
+{
+  self->reopening = g_timeout_source_new (self->limits.reopen_msec);
+  g_source_set_callback (self->reopening, on_reopening, self, NULL);
+  g_source_attach (self->reopening, self->home);
 }
 
 static void
@@ -120,21 +204,18 @@ on_queue (gpointer user_data)
 
   belfry_grpc_desk_take (self->sink, self->queue, &works);
   if (has_ended)
-    finish_stop (self);
-}
-
-static int
-listen_at (BelfryGrpcServer *self,
-           const char       *host,
-           guint16           port)
-{
-  g_autofree char *address = g_strdup_printf (strchr (host, ':') != NULL ? "[%s]:%u" : "%s:%u", host, port);
-  grpc_server_credentials *credentials = self->certificate != NULL ? belfry_grpc_certificate_present (self->certificate)
-                                                                   : grpc_insecure_server_credentials_create ();
-  int taken = belfry_grpc_queue_listen (self->queue, address, credentials);
-
-  grpc_server_credentials_release (credentials);
-  return taken;
+    {
+      close_queue (self);
+      if (self->stopping != NULL)
+        finish_stop (self);
+      else
+        reopen (self);
+    }
+  else if (belfry_grpc_queue_is_deaf (self->queue) && self->drain_limit == NULL)
+    {
+      g_warning ("gRPC can take no more connections, maybe for too many open files: it listens anew");
+      drain (self);
+    }
 }
 
 /**
@@ -144,7 +225,8 @@ listen_at (BelfryGrpcServer *self,
  * @port: a port, 0 for any free one
  * @error: return location for a [error@Belfry.Error]
  *
- * Listens, and takes calls from then on.
+ * Listens, and takes calls from then on. When gRPC loses its listener, as it does for too many open files, it is told to end, which
+ * takes BelfryGrpcServer:drain-msec at most, and the server listens anew.
  *
  * Returns: %FALSE with %BELFRY_ERROR_UNAVAILABLE if it cannot listen there
  */
@@ -154,23 +236,18 @@ belfry_grpc_server_start (BelfryGrpcServer  *self,
                           guint16            port,
                           GError           **error)
 {
-  int taken;
-
   g_return_val_if_fail (BELFRY_IS_GRPC_SERVER (self), FALSE);
-  g_return_val_if_fail (self->queue == NULL, FALSE);
+  g_return_val_if_fail (self->host == NULL, FALSE);
 
-  self->queue = belfry_grpc_queue_new (&self->limits, self->home, on_queue, self);
-  taken = listen_at (self, host, port);
-  if (taken <= 0)
+  self->host = g_strdup (host);
+  if (!open_queue (self, port))
     {
-      g_clear_pointer (&self->queue, belfry_grpc_queue_free);
+      g_clear_pointer (&self->host, g_free);
       g_set_error (error, BELFRY_ERROR, BELFRY_ERROR_UNAVAILABLE, "Cannot listen on '%s' port %u for gRPC", host, port);
       return FALSE;
     }
 
-  self->port = taken;
   g_object_ref (self);
-  belfry_grpc_queue_start (self->queue, self->is_serving);
   return TRUE;
 }
 
@@ -211,15 +288,6 @@ belfry_grpc_server_set_serving (BelfryGrpcServer *self,
     belfry_grpc_queue_set_serving (self->queue, is_serving);
 }
 
-static gboolean
-on_drain_limit (gpointer user_data)
-{
-  BelfryGrpcServer *self = user_data;
-
-  belfry_grpc_queue_cancel (self->queue);
-  return G_SOURCE_REMOVE;
-}
-
 /**
  * belfry_grpc_server_stop_async:
  * @self: a server that runs and was not told to stop
@@ -235,14 +303,19 @@ belfry_grpc_server_stop_async (BelfryGrpcServer    *self,
                                gpointer             user_data)
 {
   g_return_if_fail (BELFRY_IS_GRPC_SERVER (self));
-  g_return_if_fail (self->queue != NULL && self->stopping == NULL);
+  g_return_if_fail (self->host != NULL && self->stopping == NULL);
 
   self->stopping = g_task_new (self, NULL, callback, user_data);
   g_task_set_source_tag (self->stopping, belfry_grpc_server_stop_async);
-  self->drain_limit = g_timeout_source_new (self->limits.drain_msec);
-  g_source_set_callback (self->drain_limit, on_drain_limit, self, NULL);
-  g_source_attach (self->drain_limit, self->home);
-  belfry_grpc_queue_drain (self->queue);
+  if (self->queue != NULL)
+    {
+      drain (self);
+      return;
+    }
+
+  g_source_destroy (self->reopening);
+  g_clear_pointer (&self->reopening, g_source_unref);
+  finish_stop (self);
 }
 
 /**

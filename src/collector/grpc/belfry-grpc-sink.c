@@ -76,19 +76,48 @@ belfry_grpc_sink_collect_finish (BelfryGrpcSink  *self,
 }
 
 /**
- * belfry_grpc_sink_get_health:
+ * belfry_grpc_sink_get_health_async:
  * @self: a sink
- * @health: (out caller-allocates): where the state is put
+ * @callback: (scope async): called when it is known
+ * @user_data: (closure): for @callback
  *
  * Asks how the service is.
  */
 void
-belfry_grpc_sink_get_health (BelfryGrpcSink   *self,
-                             BelfryGrpcHealth *health)
+belfry_grpc_sink_get_health_async (BelfryGrpcSink      *self,
+                                   GAsyncReadyCallback  callback,
+                                   gpointer             user_data)
+{
+  BelfryGrpcSinkInterface *iface = BELFRY_GRPC_SINK_GET_IFACE (self);
+
+  if (iface->get_health_async != NULL)
+    {
+      iface->get_health_async (self, callback, user_data);
+    }
+  else
+    {
+      g_autoptr(GTask) task = g_task_new (self, NULL, callback, user_data);
+
+      g_task_return_boolean (task, TRUE);
+    }
+}
+
+/**
+ * belfry_grpc_sink_get_health_finish:
+ * @self: a sink
+ * @result: what the callback was given
+ * @health: (out caller-allocates): where the state is put
+ *
+ * Ends belfry_grpc_sink_get_health_async().
+ */
+void
+belfry_grpc_sink_get_health_finish (BelfryGrpcSink   *self,
+                                    GAsyncResult     *result,
+                                    BelfryGrpcHealth *health)
 {
   *health = (BelfryGrpcHealth) { .status = "ok", .service = "", .version = "", .is_ready = TRUE };
-  if (BELFRY_GRPC_SINK_GET_IFACE (self)->get_health != NULL)
-    BELFRY_GRPC_SINK_GET_IFACE (self)->get_health (self, health);
+  if (BELFRY_GRPC_SINK_GET_IFACE (self)->get_health_finish != NULL)
+    BELFRY_GRPC_SINK_GET_IFACE (self)->get_health_finish (self, result, health);
 }
 
 /**

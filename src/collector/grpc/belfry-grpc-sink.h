@@ -88,7 +88,9 @@ typedef enum
 /**
  * BelfryGrpcCaller:
  * @purpose: what for
- * @key: (nullable): the key that was sent as a bearer token or as `x-api-key`
+ * @has_begun: whether the caller was let in before, and only goes on with the same call
+ * @key: (nullable): the key that was sent as `x-api-key`
+ * @bearer: (nullable): the key that was sent as a bearer token; a client may send something else there, so either counts
  * @peer: the address as gRPC writes it, such as `ipv4:127.0.0.1:40000`
  *
  * Who calls.
@@ -96,7 +98,9 @@ typedef enum
 typedef struct
 {
   BelfryGrpcPurpose  purpose;
+  gboolean           has_begun;
   char              *key;
+  char              *bearer;
   char              *peer;
 } BelfryGrpcCaller;
 
@@ -128,7 +132,7 @@ typedef struct
  * @is_ready: whether it takes events
  * @components: (array zero-terminated=1): names and states in turn
  *
- * The state of the service. The texts live until the next turn of the context.
+ * The state of the service. The texts live until the callback returns.
  */
 typedef struct
 {
@@ -153,7 +157,8 @@ G_DECLARE_INTERFACE (BelfryGrpcSink, belfry_grpc_sink, BELFRY, GRPC_SINK, GObjec
  * @collect_async: takes groups of events, which belong to the sink until it completes: each event is then accepted or refused, or
  *   its group has failed. May be called again before it has completed; events of one call are to be kept in the order of the calls
  * @collect_finish: %FALSE with an error fails all groups
- * @get_health: tells the state of the service
+ * @get_health_async: finds out about the state of the service. May be called again before it has completed. Without it all is well
+ * @get_health_finish: tells it
  *
  * What stands behind the door. Everything is called on the home context of the server.
  */
@@ -172,8 +177,12 @@ struct _BelfryGrpcSinkInterface
   gboolean (*collect_finish) (BelfryGrpcSink          *self,
                               GAsyncResult            *result,
                               GError                 **error);
-  void     (*get_health)     (BelfryGrpcSink          *self,
-                              BelfryGrpcHealth        *health);
+  void     (*get_health_async)  (BelfryGrpcSink          *self,
+                                 GAsyncReadyCallback      callback,
+                                 gpointer                 user_data);
+  void     (*get_health_finish) (BelfryGrpcSink          *self,
+                                 GAsyncResult            *result,
+                                 BelfryGrpcHealth        *health);
 };
 
 gboolean belfry_grpc_sink_admit          (BelfryGrpcSink           *self,
@@ -187,8 +196,12 @@ void     belfry_grpc_sink_collect_async  (BelfryGrpcSink           *self,
 gboolean belfry_grpc_sink_collect_finish (BelfryGrpcSink           *self,
                                           GAsyncResult             *result,
                                           GError                  **error);
-void     belfry_grpc_sink_get_health     (BelfryGrpcSink           *self,
-                                          BelfryGrpcHealth         *health);
+void     belfry_grpc_sink_get_health_async  (BelfryGrpcSink        *self,
+                                             GAsyncReadyCallback    callback,
+                                             gpointer               user_data);
+void     belfry_grpc_sink_get_health_finish (BelfryGrpcSink        *self,
+                                             GAsyncResult          *result,
+                                             BelfryGrpcHealth      *health);
 
 void     belfry_grpc_event_accept        (BelfryGrpcEvent          *self,
                                           const char               *id);

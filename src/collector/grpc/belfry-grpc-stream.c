@@ -1,33 +1,31 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * Copyright 2026 The Belfry authors */
-#include "belfry-grpc-answer-private.h"
 #include "belfry-grpc-convert-private.h"
 #include "belfry-grpc-methods-private.h"
 #include "belfry-grpc-payload-private.h"
+#include "belfry-grpc-verdicts-private.h"
 
 /* StreamEvents. What comes is gathered into works; a work goes home at the end of the queue's turn, or earlier when it has grown, and
- * more is read meanwhile. What is back is acknowledged from the front: whole acknowledgements at once, a smaller one when its first
- * event has waited long enough or nothing follows. Nothing is read while too many events are unacknowledged, so a stream is read no
- * faster than it is stored, and no faster than the other end reads its acknowledgements. */
+ * more is read meanwhile. Of what is back only the verdicts are kept, and acknowledged from the front: whole acknowledgements at once,
+ * a smaller one when its first event has waited long enough or nothing follows. Nothing is read while too many events are
+ * unacknowledged, so a stream is read no faster than it is stored, and no faster than the other end reads its acknowledgements. */
 
 #define MAX_WORK_EVENTS 256
 #define MAX_WORK_BYTES (256 * 1024)
 
 typedef struct
 {
-  GQueue          works;         /* owned, oldest first: not all of them is acknowledged */
-  GList          *unsettled;     /* the first of them that is not back; NULL when all are */
-  BelfryGrpcWork *open;          /* the last of them, as long as it is not handed over */
-  guint           open_turn;     /* of the queue, when it was begun */
-  guint64         received;      /* events */
-  guint64         acknowledged;  /* events */
-  guint           offset;        /* events of the first work that are acknowledged */
-  guint           n_settled;     /* events at the front that may be acknowledged */
-  grpc_status_code status;       /* how it ends */
-  const char     *reason;        /* of a work, or static */
-  gboolean        is_admitted;
-  gboolean        is_done;       /* no more is read: the other end has sent all, the server drains, or something has failed */
-  gboolean        has_failed;    /* what is not back by now is not acknowledged any more */
+  GQueue             works;         /* owned, oldest first: those that are not back, or that are behind one of them */
+  BelfryGrpcWork    *open;          /* the last of them, as long as it is not handed over */
+  guint              open_turn;     /* of the queue, when it was begun */
+  guint64            received;      /* events */
+  BelfryGrpcVerdicts verdicts;      /* to be acknowledged */
+  gsize              counted;       /* bytes of them that the queue has counted */
+  grpc_status_code   status;        /* how it ends */
+  const char        *reason;        /* of a work, or static */
+  gboolean           is_admitted;
+  gboolean           is_done;       /* no more is read: the other end has sent all, the server drains, or something has failed */
+  gboolean           has_failed;    /* what is not back by now is not acknowledged any more */
 } Stream;
 
 static void advance (BelfryGrpcCall *call);
@@ -41,7 +39,7 @@ may_read (BelfryGrpcCall *call)
   Stream *self = call->state;
 
   return !self->is_done
-         && self->received - self->acknowledged < belfry_grpc_queue_get_limits (call->queue)->max_unacknowledged_events;
+         && self->received - self->verdicts.first < belfry_grpc_queue_get_limits (call->queue)->max_unacknowledged_events;
 }
 
 static BelfryGrpcWork *
@@ -55,8 +53,6 @@ ensure_open (BelfryGrpcCall *call)
   self->open = belfry_grpc_call_add_work (call, TRUE);
   self->open_turn = belfry_grpc_queue_get_turn (call->queue);
   g_queue_push_tail (&self->works, self->open);
-  if (self->unsettled == NULL)
-    self->unsettled = self->works.tail;
   belfry_grpc_call_push (call, self->open);
   return self->open;
 }
@@ -118,9 +114,9 @@ static gint64
 find_due (BelfryGrpcCall *call)
 {
   Stream *self = call->state;
-  BelfryGrpcWork *first = g_queue_peek_head (&self->works);
 
-  return first->read_usec + belfry_grpc_queue_get_limits (call->queue)->ack_delay_msec * 1000ll;
+  return belfry_grpc_verdicts_get_since (&self->verdicts)
+         + belfry_grpc_queue_get_limits (call->queue)->ack_delay_msec * 1000ll;
 }
 
 /* How many events the next acknowledgement covers; 0 when none is due. */
@@ -129,79 +125,34 @@ find_due_events (BelfryGrpcCall *call)
 {
   Stream *self = call->state;
   guint maximum = belfry_grpc_queue_get_limits (call->queue)->stream_batch_events;
+  guint n_events = self->verdicts.n_events;
 
-  if (self->n_settled >= maximum)
+  if (n_events >= maximum)
     return maximum;
-  if (self->n_settled == 0)
+  if (n_events == 0)
     return 0;
   /* The last ones, for nothing that may be acknowledged follows. */
-  if (self->is_done && (self->unsettled == NULL || self->has_failed))
-    return self->n_settled;
-  return find_due (call) <= belfry_grpc_queue_get_now (call->queue) ? self->n_settled : 0;
+  if (self->is_done && (self->works.head == NULL || self->has_failed))
+    return n_events;
+  return find_due (call) <= belfry_grpc_queue_get_now (call->queue) ? n_events : 0;
 }
 
 static void
-drop_first (BelfryGrpcCall *call)
-{
-  Stream *self = call->state;
-  BelfryGrpcWork *work = g_queue_pop_head (&self->works);
-
-  self->offset = 0;
-  if (work == self->open)
-    self->open = NULL;
-  belfry_grpc_queue_release (call->queue, work);
-}
-
-static grpc_byte_buffer *
-make_ack (BelfryGrpcCall *call,
-          guint           n_events)
-{
-  Stream *self = call->state;
-  BelfryGrpcAck ack = { .first = self->acknowledged };
-  grpc_byte_buffer *message;
-  guint at = self->offset;
-
-  for (GList *l = self->works.head; ack.n_events < n_events; l = l->next, at = 0)
-    {
-      const BelfryGrpcGroup *group = &((BelfryGrpcWork *) l->data)->group;
-
-      for (; at < group->n_events && ack.n_events < n_events; at++)
-        belfry_grpc_ack_add (&ack, &group->events[at]);
-    }
-  message = belfry_grpc_ack_pack (&ack);
-
-  self->acknowledged += n_events;
-  self->n_settled -= n_events;
-  self->offset += n_events;
-  return message;
-}
-
-/* Behind the acknowledgement the works lose what it covered: only then, since it points into them. */
-static void
-forget_acknowledged (BelfryGrpcCall *call)
+count_verdicts (BelfryGrpcCall *call)
 {
   Stream *self = call->state;
 
-  while (self->works.head != NULL && self->works.head != self->unsettled)
-    {
-      BelfryGrpcWork *first = self->works.head->data;
-      guint n_events = first->group.n_events;
-      guint offset = self->offset;
-
-      if (offset < n_events)
-        return;
-      drop_first (call);
-      self->offset = offset - n_events;
-    }
+  belfry_grpc_queue_count_untold (call->queue, self->counted, self->verdicts.size);
+  self->counted = self->verdicts.size;
 }
 
 static gboolean
 is_finished (Stream *self)
 {
-  if (!self->is_done || self->n_settled > 0)
+  if (!self->is_done || self->verdicts.n_events > 0)
     return FALSE;
 
-  return self->has_failed || self->unsettled == NULL;
+  return self->has_failed || self->works.head == NULL;
 }
 
 /* Whatever is due now: one message is on its way at a time, and each that has gone comes here again. */
@@ -218,9 +169,9 @@ advance (BelfryGrpcCall *call)
   n_events = find_due_events (call);
   if (n_events > 0)
     {
-      grpc_byte_buffer *message = make_ack (call, n_events);
+      grpc_byte_buffer *message = belfry_grpc_verdicts_tell (&self->verdicts, n_events);
 
-      forget_acknowledged (call);
+      count_verdicts (call);
       tally->acknowledgements++;
       belfry_grpc_call_send (call, message, find_due_events (call) > 0);
     }
@@ -232,7 +183,7 @@ advance (BelfryGrpcCall *call)
 
   if (self->is_admitted && may_read (call))
     belfry_grpc_call_read (call);
-  if (call->timer == NULL && self->works.head != NULL && self->n_settled > 0 && !call->is_sending)
+  if (call->timer == NULL && self->verdicts.n_events > 0 && !call->is_sending)
     belfry_grpc_queue_set_timer (call->queue, call, find_due (call));
 }
 
@@ -267,6 +218,7 @@ settle_admission (BelfryGrpcCall *call,
   Stream *self = call->state;
 
   self->is_admitted = TRUE;
+  call->caller.has_begun = TRUE;
   if (!belfry_grpc_call_is_over (call))
     {
       if (work->status != GRPC_STATUS_OK)
@@ -278,30 +230,40 @@ settle_admission (BelfryGrpcCall *call,
   notice (call);
 }
 
+/* TRUE when what follows the work may be told as well. A work that has failed stays, for it says why. */
+static gboolean
+take_verdicts (BelfryGrpcCall *call,
+               BelfryGrpcWork *work)
+{
+  Stream *self = call->state;
+
+  if (work->status != GRPC_STATUS_OK)
+    fail (self, work->status, work->message);
+  else if (work->group.failure != NULL)
+    fail (self, GRPC_STATUS_UNAVAILABLE, work->group.failure);
+  if (self->has_failed)
+    return FALSE;
+
+  if (!belfry_grpc_call_is_over (call))
+    belfry_grpc_verdicts_add (&self->verdicts, work);
+  g_queue_pop_head (&self->works);
+  belfry_grpc_queue_release (call->queue, work);
+  return TRUE;
+}
+
 static void
 settle_events (BelfryGrpcCall *call,
                BelfryGrpcWork *work)
 {
   Stream *self = call->state;
+  BelfryGrpcWork *next;
 
   if (work == self->open)
     self->open = NULL;
   /* They may come back out of order, and go out in order; behind one that failed none does. */
-  while (self->unsettled != NULL)
-    {
-      BelfryGrpcWork *next = self->unsettled->data;
-
-      if (!next->is_settled)
-        break;
-      if (next->status != GRPC_STATUS_OK)
-        fail (self, next->status, next->message);
-      else if (next->group.failure != NULL)
-        fail (self, GRPC_STATUS_UNAVAILABLE, next->group.failure);
-      if (self->has_failed)
-        break;
-      self->n_settled += next->group.n_events;
-      self->unsettled = self->unsettled->next;
-    }
+  while ((next = g_queue_peek_head (&self->works)) != NULL && next->is_settled && take_verdicts (call, next))
+    continue;
+  count_verdicts (call);
   advance (call);
 }
 
@@ -350,6 +312,8 @@ free_stream (BelfryGrpcCall *call)
 
   while ((work = g_queue_pop_head (&self->works)) != NULL)
     belfry_grpc_queue_release (call->queue, work);
+  belfry_grpc_verdicts_clear (&self->verdicts);
+  count_verdicts (call);
   g_free (self);
 }
 

@@ -36,7 +36,7 @@ admit (BelfryGrpcSink          *sink,
   g_assert (g_str_has_prefix (caller->peer, "ipv"));
   if (self->key == NULL || (caller->purpose == BELFRY_GRPC_REFLECT && !self->is_reflection_guarded))
     return TRUE;
-  if (g_strcmp0 (caller->key, self->key) == 0)
+  if (g_strcmp0 (caller->key, self->key) == 0 || g_strcmp0 (caller->bearer, self->key) == 0)
     return TRUE;
 
   if (g_strcmp0 (caller->key, "reader") == 0)
@@ -209,8 +209,19 @@ collect_finish (BelfryGrpcSink  *sink,
 }
 
 static void
-get_health (BelfryGrpcSink   *sink,
-            BelfryGrpcHealth *health)
+get_health_async (BelfryGrpcSink      *sink,
+                  GAsyncReadyCallback  callback,
+                  gpointer             user_data)
+{
+  g_autoptr(GTask) task = g_task_new (sink, NULL, callback, user_data);
+
+  g_task_return_boolean (task, TRUE);
+}
+
+static void
+get_health_finish (BelfryGrpcSink   *sink,
+                   GAsyncResult     *result,
+                   BelfryGrpcHealth *health)
 {
   static const char * const components[] = { "database", "ok", "kafka", "disabled", NULL };
   EchoSink *self = ECHO_SINK (sink);
@@ -231,7 +242,8 @@ sink_init (BelfryGrpcSinkInterface *iface)
   iface->admit = admit;
   iface->collect_async = collect_async;
   iface->collect_finish = collect_finish;
-  iface->get_health = get_health;
+  iface->get_health_async = get_health_async;
+  iface->get_health_finish = get_health_finish;
 }
 
 static void

@@ -161,6 +161,26 @@ test_names_what_is_no_text (void)
     }
 }
 
+/* Relative to the bytes that are looked at together. */
+static void
+test_finds_what_is_no_text_anywhere (void)
+{
+  for (guint length = 1; length < 30; length++)
+    for (guint place = 0; place < length; place++)
+      for (guint c = 0; c < 256; c++)
+        {
+          g_autofree char *text = g_strnfill (length, 'x');
+          g_autoptr(GByteArray) message = make_event ();
+          g_autoptr(BelfryGrpcWork) work = NULL;
+          const char *refusal = c == 0 ? "String should not contain U+0000" : c >= 0x80 ? "String should be valid UTF-8" : NULL;
+
+          text[place] = (char) c;
+          add_field (message, 7, text, length);
+          work = convert (message);
+          g_assert_cmpstr (work->group.events[0].refusal, ==, refusal);
+        }
+}
+
 static void
 test_refuses_each_truncation (void)
 {
@@ -369,6 +389,7 @@ main (int   argc,
   g_test_add_func ("/grpc-convert/event/takes-the-last-of-a-member", test_takes_the_last_of_a_member);
   g_test_add_func ("/grpc-convert/event/empty-message-is-one", test_empty_message_is_an_event);
   g_test_add_func ("/grpc-convert/event/names-what-is-no-text", test_names_what_is_no_text);
+  g_test_add_func ("/grpc-convert/event/finds-what-is-no-text-anywhere", test_finds_what_is_no_text_anywhere);
   g_test_add_func ("/grpc-convert/event/refuses-each-truncation", test_refuses_each_truncation);
   g_test_add_func ("/grpc-convert/event/bounds-what-tiny-entries-take", test_bounds_what_tiny_entries_take);
   g_test_add_func ("/grpc-convert/batch/keeps-each-event-apart", test_batch_keeps_each_event_apart);
