@@ -31,7 +31,7 @@ parse_id (BelfryRequest *request,
           guint64       *number)
 {
   if (BELFRY_IS_DEAD_LETTER_KEEPER (get_store (belfry_request_get_server (request)))
-      && belfry_collector_letter_parse_id (belfry_request_get_path_param (request), number))
+      && belfry_dead_letter_parse_id (belfry_request_get_path_param (request), number))
     return TRUE;
 
   respond_not_found (request);
@@ -62,7 +62,7 @@ set_next_link (Page                   *page,
                const BelfryDeadLetter *last)
 {
   SoupServerMessage *message = belfry_request_get_message (page->request);
-  g_autofree char *cursor = belfry_collector_letter_format_id (last->number);
+  g_autofree char *cursor = belfry_dead_letter_format_id (last->number);
   g_autoptr(GString) link = g_string_new ("<");
 
   if (message == NULL)
@@ -127,7 +127,7 @@ list_letters (BelfryServer  *server,
 
   if (!belfry_rest_parse_limit (request, DEFAULT_LIMIT, MAX_LIMIT, &page->limit))
     return;
-  if (cursor != NULL && cursor[0] != '\0' && (!belfry_collector_letter_parse_id (cursor, &before) || before == 0))
+  if (cursor != NULL && cursor[0] != '\0' && (!belfry_dead_letter_parse_id (cursor, &before) || before == 0))
     {
       belfry_request_respond_detail (request, 400, "Unknown cursor");
       return;

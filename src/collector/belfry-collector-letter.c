@@ -1,34 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * Copyright 2026 The Belfry authors */
-#include <string.h>
-
 #include "belfry-collector-private.h"
 #include "belfry-timestamp-private.h"
 
 /* What is shown of a dead letter. */
-
-#define ID_PREFIX "dl_"
-#define ID_DIGITS 12
-
-char *
-belfry_collector_letter_format_id (guint64 number)
-{
-  return g_strdup_printf (ID_PREFIX "%012" G_GINT64_MODIFIER "x", number);
-}
-
-gboolean
-belfry_collector_letter_parse_id (const char *id,
-                                  guint64    *number)
-{
-  const char *digits = id + strlen (ID_PREFIX);
-
-  if (!g_str_has_prefix (id, ID_PREFIX) || strlen (digits) != ID_DIGITS
-      || strspn (digits, "0123456789abcdef") != ID_DIGITS)
-    return FALSE;
-
-  *number = g_ascii_strtoull (digits, NULL, 16);
-  return TRUE;
-}
 
 static void
 append_text (GString    *json,
@@ -81,7 +56,7 @@ void
 belfry_collector_letter_print (const BelfryDeadLetter *letter,
                                GString                *json)
 {
-  g_autofree char *id = belfry_collector_letter_format_id (letter->number);
+  g_autofree char *id = belfry_dead_letter_format_id (letter->number);
 
   g_string_append_printf (json, "{\"id\":\"%s\"", id);
   append_time (json, "received_at", letter->received_usec, TRUE);

@@ -45,8 +45,6 @@ void     belfry_collector_letter_door_add_routes (BelfryCollector *self, BelfryS
 
 /* --- what is shown of a letter --- */
 
-char    *belfry_collector_letter_format_id (guint64 number);
-gboolean belfry_collector_letter_parse_id  (const char *id, guint64 *number);
-void     belfry_collector_letter_print     (const BelfryDeadLetter *letter, GString *json);
+void     belfry_collector_letter_print (const BelfryDeadLetter *letter, GString *json);
 
 G_END_DECLS

@@ -33,7 +33,7 @@ static void
 add_letter (GVariantBuilder        *builder,
             const BelfryDeadLetter *letter)
 {
-  g_autofree char *id = belfry_collector_letter_format_id (letter->number);
+  g_autofree char *id = belfry_dead_letter_format_id (letter->number);
 
   g_variant_builder_open (builder, G_VARIANT_TYPE_VARDICT);
   add (builder, "id", g_variant_new_string (id));
@@ -115,7 +115,7 @@ belfry_dbus_letters_replay (BelfryDBusCall *call,
   g_autoptr(GError) error = NULL;
   guint64 number;
 
-  if (call->service->collector != NULL && belfry_collector_letter_parse_id (id, &number))
+  if (call->service->collector != NULL && belfry_dead_letter_parse_id (id, &number))
     {
       belfry_collector_replay_async (call->service->collector, number, NULL, replayed_cb, call);
       return;

@@ -10,6 +10,33 @@ needs_escape (guchar c)
   return c < 0x20 || c == '"' || c == '\\';
 }
 
+/* Whether one of eight bytes needs an escape: is below the space, a quote or a backslash. */
+static inline gboolean
+have_escape (const char *text)
+{
+  const guint64 ones = G_GUINT64_CONSTANT (0x0101010101010101);
+  guint64 bytes, quotes, backslashes;
+
+  memcpy (&bytes, text, sizeof bytes);
+  quotes = bytes ^ (ones * '"');
+  backslashes = bytes ^ (ones * '\\');
+  return ((((bytes - ones * 0x20) & ~bytes) | ((quotes - ones) & ~quotes) | ((backslashes - ones) & ~backslashes))
+          & (ones * 0x80)) != 0;
+}
+
+/* How many bytes stand as they are before the first that needs an escape. */
+static inline gsize
+count_plain (const char *text, gsize length)
+{
+  gsize n = 0;
+
+  while (length - n >= 8 && !have_escape (text + n))
+    n += 8;
+  while (n < length && G_LIKELY (!needs_escape ((guchar) text[n])))
+    n++;
+  return n;
+}
+
 /* The letter behind the backslash, or 'u' for the long form. */
 static char
 escape_letter (guchar c)
@@ -57,22 +84,25 @@ belfry_json_measure_string (const char *text, gsize length)
 {
   gsize sum = length + 2;
 
-  for (gsize i = 0; i < length; i++)
-    if (G_UNLIKELY (needs_escape ((guchar) text[i])))
-      sum += escape_letter ((guchar) text[i]) == 'u' ? 5 : 1;
+  for (gsize i = count_plain (text, length); i < length; i += 1 + count_plain (text + i + 1, length - i - 1))
+    sum += escape_letter ((guchar) text[i]) == 'u' ? 5 : 1;
   return sum;
 }
 
 char *
 belfry_json_write_string (char *at, const char *text, gsize length)
 {
+  gsize n_plain = count_plain (text, length);
+
   *at++ = '"';
-  for (gsize i = 0; i < length; i++)
+  memcpy (at, text, n_plain);
+  at += n_plain;
+  for (gsize i = n_plain; i < length; i += 1 + n_plain)
     {
-      if (G_UNLIKELY (needs_escape ((guchar) text[i])))
-        at = write_escape (at, (guchar) text[i]);
-      else
-        *at++ = text[i];
+      at = write_escape (at, (guchar) text[i]);
+      n_plain = count_plain (text + i + 1, length - i - 1);
+      memcpy (at, text + i + 1, n_plain);
+      at += n_plain;
     }
   *at++ = '"';
   return at;

@@ -13,6 +13,9 @@
 #define TEXT_ROOM (ID_MAX * BELFRY_JSON_CHARACTER_MAX)
 #define OBJECT_ROOM 4096  /* bytes; larger ones are made compact in memory of their own */
 
+/* 0001-01-01: what an offset puts before it, few programs can read. */
+#define FIRST_USEC (G_GINT64_CONSTANT (-62135596800) * G_USEC_PER_SEC)
+
 enum
 {
   MEMBER_LEARNER_ID,
@@ -172,7 +175,7 @@ check_timestamp (BelfryLearnerRules *rules, const BelfryJsonValue *value, Rooms 
   if (!check_string (value, "timestamp", refusal))
     return FALSE;
   if (!belfry_event_take_text (value, TIMESTAMP_MAX, rooms->timestamp, &piece.text, &piece.length)
-      || !belfry_timestamp_parse (piece.text, piece.length, sent_usec))
+      || !belfry_timestamp_parse (piece.text, piece.length, sent_usec) || *sent_usec < FIRST_USEC)
     return refuse (refusal, BELFRY_LEARNER_REASON_INVALID_TIMESTAMP, "timestamp",
                    "Input should be a valid ISO 8601 timestamp");
   if (*sent_usec > rules->now_usec + BELFRY_LEARNER_MAX_AHEAD_USEC)

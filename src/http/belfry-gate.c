@@ -62,6 +62,17 @@ refuse_unseen (BelfryGate        *self,
   belfry_answer_and_close (stream, answer, self->clock, belfry_server_get_stopping (self->server));
 }
 
+/* A client that comes again when others have ended finds room. */
+static void
+refuse_for_want_of_room (BelfryGate        *self,
+                         SoupServerMessage *message,
+                         BelfryRequest     *request)
+{
+  belfry_request_set_response_header (request, "Retry-After", "1");
+  belfry_refuse_and_close (request, 503, "Too many uploads");
+  g_hash_table_remove (self->early, message);
+}
+
 static void
 on_body_chunk (SoupServerMessage *message,
                GBytes            *chunk,
@@ -72,6 +83,11 @@ on_body_chunk (SoupServerMessage *message,
   if (request == NULL)
     {
       refuse_unseen (self, message);
+      return;
+    }
+  if (!belfry_request_reserve_body (request, g_bytes_get_size (chunk)))
+    {
+      refuse_for_want_of_room (self, message, request);
       return;
     }
   if (belfry_request_append_body (request, chunk,

@@ -28,6 +28,8 @@ BelfryServer      *belfry_request_get_server      (BelfryRequest *self);
 /* NULL once the connection is gone or taken, and for one that libsoup has not seen. */
 SoupServerMessage *belfry_request_get_message     (BelfryRequest *self);
 gboolean           belfry_request_is_answered     (BelfryRequest *self);
+/* FALSE when other bodies leave no room for so many bytes more. */
+gboolean           belfry_request_reserve_body    (BelfryRequest *self, gsize bytes);
 /* FALSE when it would be too much. */
 gboolean           belfry_request_append_body     (BelfryRequest *self, GBytes *piece, guint64 max_bytes);
 void               belfry_request_end_body        (BelfryRequest *self);

@@ -38,6 +38,7 @@ struct _BelfryRequest
   BelfryRoute       *route;    /* owned reference; NULL before it was found */
   BelfryGrant       *grant;    /* owned reference; NULL: it came without a valid key */
   gint64             started_usec;  /* monotonic */
+  gsize              reserved_bytes;  /* of the body, in the server's quota */
   gboolean           answered;
   gboolean           waiting;  /* the message is paused */
 };
@@ -84,7 +85,11 @@ belfry_request_dispose (GObject *object)
   if (!self->answered && has_client (self))
     belfry_request_respond_detail (self, 500, "Internal Server Error");
   if (self->server != NULL)
-    belfry_server_forget_request (self->server, self);
+    {
+      belfry_upload_quota_give_back (belfry_server_get_uploads (self->server), self->reserved_bytes);
+      self->reserved_bytes = 0;
+      belfry_server_forget_request (self->server, self);
+    }
 
   g_clear_pointer (&self->plain, belfry_plain_request_free);
   g_clear_object (&self->message);
@@ -233,6 +238,17 @@ belfry_request_has_body (BelfryRequest *self)
 
   return encoding == SOUP_ENCODING_CHUNKED
          || (encoding == SOUP_ENCODING_CONTENT_LENGTH && soup_message_headers_get_content_length (headers) > 0);
+}
+
+gboolean
+belfry_request_reserve_body (BelfryRequest *self,
+                             gsize          bytes)
+{
+  if (!belfry_upload_quota_take (belfry_server_get_uploads (self->server), self->reserved_bytes, bytes))
+    return FALSE;
+
+  self->reserved_bytes += bytes;
+  return TRUE;
 }
 
 /* A body that comes in one piece is not copied; of others no piece is kept, however small they are. */

@@ -23,6 +23,7 @@ struct _BelfryServer
   GMainContext     *context;    /* owned; home */
   BelfryTypeFile   *type_file;  /* owned reference; NULL: types registered at the door end with the process */
   BelfryAnswerQuota *answers;   /* owned reference */
+  BelfryUploadQuota uploads;
   BelfryAdmission  *admission;  /* owned */
   BelfryCors       *cors;       /* owned */
   BelfryMetrics    *metrics;    /* owned */

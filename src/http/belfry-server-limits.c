@@ -22,6 +22,9 @@ typedef enum
   PROP_IDLE_TIMEOUT,
   PROP_WRITE_TIMEOUT,
   PROP_MAX_CONNECTIONS,
+  PROP_MAX_UPLOAD_BYTES,
+  PROP_UPLOAD_BYTES,
+  PROP_UPLOADS_REFUSED,
   PROP_CONNECTIONS_OVER_LIMIT,
   PROP_BAD_REQUESTS,
   PROP_HEADERS_TOO_LARGE,
@@ -57,6 +60,15 @@ belfry_server_get_limit (BelfryServer *self,
       return TRUE;
     case PROP_MAX_CONNECTIONS:
       g_value_set_uint (value, self->max_connections);
+      return TRUE;
+    case PROP_MAX_UPLOAD_BYTES:
+      g_value_set_uint64 (value, self->uploads.max_bytes);
+      return TRUE;
+    case PROP_UPLOAD_BYTES:
+      g_value_set_uint64 (value, self->uploads.bytes);
+      return TRUE;
+    case PROP_UPLOADS_REFUSED:
+      g_value_set_uint64 (value, self->uploads.refused);
       return TRUE;
     case PROP_CONNECTIONS_OVER_LIMIT:
       g_value_set_uint64 (value, self->listener != NULL ? belfry_listener_get_over_limit (self->listener) : 0);
@@ -145,6 +157,12 @@ belfry_server_set_limit (BelfryServer *self,
       self->max_connections = g_value_get_uint (value);
       belfry_server_apply_max_connections (self);
       return changed;
+    case PROP_MAX_UPLOAD_BYTES:
+      changed = self->uploads.max_bytes != g_value_get_uint64 (value);
+      self->uploads.max_bytes = g_value_get_uint64 (value);
+      return changed;
+    case PROP_UPLOAD_BYTES:
+    case PROP_UPLOADS_REFUSED:
     case PROP_CONNECTIONS_OVER_LIMIT:
     case PROP_BAD_REQUESTS:
     case PROP_HEADERS_TOO_LARGE:
@@ -241,11 +259,43 @@ install_settings (GObjectClass *object_class)
                                    g_param_spec_uint ("max-connections", NULL, NULL, 0, G_MAXINT32, 0,
                                                       G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY
                                                       | G_PARAM_STATIC_STRINGS));
+
+  /**
+   * BelfryServer:max-upload-bytes:
+   *
+   * How many bytes of request bodies may be in memory, of all requests together: whole ones that are being answered, and
+   * what has come of others. A body may take as much as is free; a longer one is answered with 503.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (object_class, PROP_MAX_UPLOAD_BYTES,
+                                   g_param_spec_uint64 ("max-upload-bytes", NULL, NULL, 1024, G_MAXINT64,
+                                                        128 * 1024 * 1024,
+                                                        G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY
+                                                        | G_PARAM_STATIC_STRINGS));
 }
 
 static void
 install_counters (GObjectClass *object_class)
 {
+  /**
+   * BelfryServer:upload-bytes:
+   *
+   * Bytes of request bodies that are in memory now.
+   *
+   * Since: 0.1
+   */
+  install_counter (object_class, PROP_UPLOAD_BYTES, "upload-bytes");
+
+  /**
+   * BelfryServer:uploads-refused:
+   *
+   * Requests answered with 503 since the start because of [property@Server:max-upload-bytes].
+   *
+   * Since: 0.1
+   */
+  install_counter (object_class, PROP_UPLOADS_REFUSED, "uploads-refused");
+
   /**
    * BelfryServer:connections-over-limit:
    *

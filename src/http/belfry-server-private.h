@@ -11,6 +11,7 @@
 #include "belfry-server.h"
 #include "belfry-session-private.h"
 #include "belfry-type-file-private.h"
+#include "belfry-upload-quota-private.h"
 
 G_BEGIN_DECLS
 
@@ -24,6 +25,7 @@ const char       *belfry_server_get_service_name (BelfryServer *self);
 /* Of a request to that route; NULL: to any other. */
 guint64           belfry_server_get_max_body_bytes (BelfryServer *self, const BelfryRoute *route);
 BelfryAnswerQuota *belfry_server_get_answers    (BelfryServer *self);
+BelfryUploadQuota *belfry_server_get_uploads    (BelfryServer *self);
 guint             belfry_server_get_max_connections_per_address (BelfryServer *self);
 /* Ends a stop that is under way now, whoever has not been served yet. */
 void              belfry_server_hurry_stop      (BelfryServer *self);

@@ -20,6 +20,7 @@
 
 #define STOP_LIMIT_MSEC  4000
 #define MAX_ANSWER_BYTES (256 * 1024 * 1024)
+#define MAX_UPLOAD_BYTES (128 * 1024 * 1024)
 
 G_DEFINE_FINAL_TYPE (BelfryServer, belfry_server, G_TYPE_OBJECT)
 
@@ -103,6 +104,12 @@ BelfryAnswerQuota *
 belfry_server_get_answers (BelfryServer *self)
 {
   return self->answers;
+}
+
+BelfryUploadQuota *
+belfry_server_get_uploads (BelfryServer *self)
+{
+  return &self->uploads;
 }
 
 void
@@ -255,6 +262,7 @@ belfry_server_init (BelfryServer *self)
   self->cors = belfry_cors_new (any_origin, NULL);
   self->admission = belfry_admission_new ();
   self->answers = belfry_answer_quota_new (MAX_ANSWER_BYTES);
+  self->uploads.max_bytes = MAX_UPLOAD_BYTES;
   belfry_histogram_init_times (&self->answer_tally.request_times);
   self->max_body_bytes = 8 * 65536 + 16384;
   self->max_batch_bytes = 1048576;

@@ -51,6 +51,7 @@ gboolean           belfry_admission_take        (BelfryAdmission *self, BelfryRe
 typedef struct
 {
   const char     *key;         /* or NULL */
+  const char     *bearer;      /* or NULL: what was sent in the other place; either opens */
   const char     *peer;        /* as gRPC writes an address: ipv4:127.0.0.1:4711 */
   gboolean        is_guarded;  /* needs a key also without require-auth, while there is an api-key */
   BelfryScope     scopes;      /* any one of them is enough */

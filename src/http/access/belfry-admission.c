@@ -233,6 +233,15 @@ belfry_admission_take (BelfryAdmission *self,
 
 /* --- who does not come by HTTP --- */
 
+static BelfryGrant *
+find_grant_of_caller (BelfryAdmission             *self,
+                      const BelfryAdmissionCaller *caller)
+{
+  BelfryGrant *grant = find_key (self, caller->key);
+
+  return grant != NULL ? grant : find_key (self, caller->bearer);
+}
+
 BelfryVerdict
 belfry_admission_judge_caller (BelfryAdmission             *self,
                                const BelfryAdmissionCaller *caller)
@@ -242,7 +251,7 @@ belfry_admission_judge_caller (BelfryAdmission             *self,
   if (!needs_key (self, caller->is_guarded))
     return BELFRY_VERDICT_ADMITTED;
 
-  grant = find_key (self, caller->key);
+  grant = find_grant_of_caller (self, caller);
   if (grant == NULL)
     {
       self->tally.unauthorized++;
@@ -283,7 +292,7 @@ belfry_admission_take_caller (BelfryAdmission             *self,
                               const BelfryAdmissionCaller *caller,
                               gint64                       now_usec)
 {
-  BelfryGrant *grant = belfry_key_ring_is_empty (self->keys) ? NULL : find_key (self, caller->key);
+  BelfryGrant *grant = belfry_key_ring_is_empty (self->keys) ? NULL : find_grant_of_caller (self, caller);
   const BelfryRate *rate;
   BelfryClientAddress address;
   gint64 wait_usec = 0;

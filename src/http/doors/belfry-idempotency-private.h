@@ -9,9 +9,9 @@ G_BEGIN_DECLS
 
 /* The header Idempotency-Key: a request that carries one is carried out once, however often it comes. */
 
-/* FALSE with the request answered (400) when the header is malformed. Otherwise *receipt is what makes the request
- * count once, answered with that status when it is carried out, or NULL when it has no such header. */
-gboolean belfry_idempotency_read    (BelfryRequest *request, guint status, BelfryReceipt **receipt);
+/* FALSE with the request answered (400) when the header is malformed. Otherwise *receipt is what makes the request with
+ * that body count once, answered with that status when it is carried out, or NULL when it has no such header. */
+gboolean belfry_idempotency_read    (BelfryRequest *request, GBytes *body, guint status, BelfryReceipt **receipt);
 
 /* Answers the request with what its receipt says: what was said when it was carried out, or 422 because that was another
  * request. FALSE, with nothing answered, when the receipt is of no request that was carried out. */

@@ -115,6 +115,7 @@ digest_body (GBytes *body,
 
 gboolean
 belfry_idempotency_read (BelfryRequest  *request,
+                         GBytes         *body,
                          guint           status,
                          BelfryReceipt **receipt)
 {
@@ -139,7 +140,7 @@ belfry_idempotency_read (BelfryRequest  *request,
   *receipt = belfry_receipt_new ();
   (*receipt)->status = status;
   digest_key (request, key, (*receipt)->key);
-  digest_body (belfry_request_get_body (request), (*receipt)->fingerprint);
+  digest_body (body, (*receipt)->fingerprint);
 
   return TRUE;
 }

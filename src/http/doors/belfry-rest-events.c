@@ -94,11 +94,12 @@ post_event (BelfryServer  *server,
             gpointer       user_data)
 {
   gsize length;
-  const char *json = g_bytes_get_data (belfry_request_get_body (request), &length);
+  GBytes *body = belfry_request_get_body (request);
+  const char *json = g_bytes_get_data (body, &length);
   g_autoptr(BelfryReceipt) receipt = NULL;
   g_autoptr(GError) error = NULL;
 
-  if (!belfry_idempotency_read (request, 201, &receipt))
+  if (!belfry_idempotency_read (request, body, 201, &receipt))
     return;
   if (receipt != NULL)
     {

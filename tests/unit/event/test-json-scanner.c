@@ -404,6 +404,32 @@ test_speed (void)
                              sizeof text - 1, elapsed * 1e9 / n_rounds);
 }
 
+/* What needs an escape gets it wherever it stands relative to the bytes that are looked at together, and what does not is
+ * kept as it is. */
+static void
+test_writes_escapes_anywhere (void)
+{
+  for (gsize length = 1; length < 30; length++)
+    for (gsize place = 0; place < length; place++)
+      for (guint c = 0; c < 256; c++)
+        {
+          g_autofree char *text = g_strnfill (length, c % 2 == 0 ? '!' : '\xc3');
+          g_autofree char *written = g_malloc0 (6 * length + 3);
+          g_autofree char *read = g_malloc0 (length + 1);
+          gsize n_escape = c == '"' || c == '\\' || (c >= '\b' && c <= '\r' && c != '\v') ? 1 : c < 0x20 ? 5 : 0;
+          gsize written_length = length + 2 + n_escape;
+
+          text[place] = (char) c;
+          g_assert_cmpuint (belfry_json_measure_string (text, length), ==, written_length);
+          g_assert_true (belfry_json_write_string (written, text, length) == written + written_length);
+          g_assert_cmpint (written[0], ==, '"');
+          g_assert_cmpint (written[written_length - 1], ==, '"');
+          g_assert_cmpint (written[1 + place] == '\\', ==, n_escape > 0);
+          g_assert_cmpuint (belfry_json_decode (written + 1, written_length - 2, read), ==, length);
+          g_assert_cmpmem (read, length, text, length);
+        }
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -425,6 +451,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/json/strip/keeps-strings", test_strips);
   g_test_add_func ("/json/decode/resolves-escapes", test_decodes);
   g_test_add_func ("/json/value/dups-strings", test_dups_strings);
+  g_test_add_func ("/json/write/escapes-anywhere", test_writes_escapes_anywhere);
   g_test_add_func ("/json/value/reads-numbers", test_reads_numbers);
 
   return g_test_run ();

@@ -84,6 +84,24 @@ server_world_tear_down (ServerWorld *world)
   g_clear_pointer (&world->folder, g_free);
 }
 
+void
+server_world_end (ServerWorld   *world,
+                  gconstpointer  data)
+{
+  server_world_tear_down (world);
+}
+
+guint64
+server_world_get_number (ServerWorld *world,
+                         const char  *property)
+{
+  g_auto(GValue) value = G_VALUE_INIT;
+
+  g_value_init (&value, G_TYPE_UINT64);
+  g_object_get_property (G_OBJECT (world->server), property, &value);
+  return g_value_get_uint64 (&value);
+}
+
 /* Sockets and timers of the server wake the context; the test's own end is looked at now and then. */
 void
 server_world_iterate (void)
@@ -193,29 +211,51 @@ parse_response (GString  *bytes,
   return g_steal_pointer (&response);
 }
 
+/* Adds what has come; what follows a whole response stays where it is. */
+static Response *
+receive_more (int      fd,
+              GString *bytes)
+{
+  char buffer[65536];
+  gssize received = recv (fd, buffer, sizeof buffer, MSG_DONTWAIT | MSG_PEEK);
+  gsize n_before = bytes->len, n_taken;
+  Response *response;
+
+  if (received == 0 || (received < 0 && errno != EAGAIN && errno != EINTR))
+    return parse_response (bytes, TRUE);
+  if (received < 0)
+    {
+      server_world_iterate ();
+      return NULL;
+    }
+
+  g_string_append_len (bytes, buffer, received);
+  response = parse_response (bytes, FALSE);
+  n_taken = (response != NULL ? strlen (response->head) + response->length : bytes->len) - n_before;
+  g_assert_cmpint (recv (fd, buffer, n_taken, MSG_DONTWAIT), ==, n_taken);
+
+  return response;
+}
+
 Response *
 server_world_receive (int fd)
 {
   g_autoptr(GString) bytes = g_string_new (NULL);
   Response *response = NULL;
-  gboolean closed = FALSE;
   gint64 give_up = g_get_monotonic_time () + 10 * G_USEC_PER_SEC;
 
-  while ((response = parse_response (bytes, closed)) == NULL)
-    {
-      char buffer[65536];
-      gssize received = recv (fd, buffer, sizeof buffer, MSG_DONTWAIT);
-
-      g_assert_cmpint (g_get_monotonic_time (), <, give_up);
-      if (received > 0)
-        g_string_append_len (bytes, buffer, received);
-      else if (received == 0 || (errno != EAGAIN && errno != EINTR))
-        closed = TRUE;
-      else
-        server_world_iterate ();
-    }
+  while ((response = receive_more (fd, bytes)) == NULL)
+    g_assert_cmpint (g_get_monotonic_time (), <, give_up);
 
   return response;
+}
+
+Response *
+server_world_ask (int         fd,
+                  const char *request)
+{
+  server_world_send (fd, request, -1);
+  return server_world_receive (fd);
 }
 
 Response *

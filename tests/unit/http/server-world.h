@@ -30,6 +30,10 @@ typedef struct
 void      server_world_set_up    (ServerWorld *world, const char *first_property, ...) G_GNUC_NULL_TERMINATED;
 void      server_world_tear_down (ServerWorld *world);
 
+/* Adds a test with a world of its own, which @set_up_func makes. */
+#define server_world_test(name, set_up_func, func) g_test_add (name, ServerWorld, NULL, set_up_func, func, server_world_end)
+void      server_world_end       (ServerWorld *world, gconstpointer data);
+
 /* A connected descriptor. */
 int       server_world_connect   (ServerWorld *world);
 /* Iterates the context until the condition holds; fails after some seconds. */
@@ -46,11 +50,15 @@ void      server_world_iterate   (void);
 void      server_world_send      (int fd, const char *bytes, gssize length);
 /* The next response of a connection that stays, or the last one of one that ends. */
 Response *server_world_receive   (int fd);
+/* One request on a connection that stays. */
+Response *server_world_ask       (int fd, const char *request);
 /* One request on a connection of its own. */
 Response *server_world_exchange  (ServerWorld *world, const char *request);
 /* METHOD, path, further header lines (each with its CRLF) or NULL, body or NULL. */
 Response *server_world_request   (ServerWorld *world, const char *method, const char *path, const char *headers,
                                   const char *body);
+/* A number that the server tells. */
+guint64   server_world_get_number (ServerWorld *world, const char *property);
 void      response_free          (Response *response);
 /* The value of a header, or NULL. */
 char     *response_dup_header    (Response *response, const char *name);

@@ -32,24 +32,6 @@ set_up_guarded (ServerWorld   *world,
                        NULL);
 }
 
-static void
-tear_down (ServerWorld   *world,
-           gconstpointer  data)
-{
-  server_world_tear_down (world);
-}
-
-static guint64
-get_number (ServerWorld *world,
-            const char  *property)
-{
-  g_auto(GValue) value = G_VALUE_INIT;
-
-  g_value_init (&value, G_TYPE_UINT64);
-  g_object_get_property (G_OBJECT (world->server), property, &value);
-  return g_value_get_uint64 (&value);
-}
-
 /* Bytes that were sent before the server let go of the connection; at most the maximum. */
 static guint64
 send_without_end (ServerWorld *world,
@@ -68,11 +50,11 @@ send_without_end (ServerWorld *world,
       sent += 65536;
       for (guint i = 0; i < 20; i++)
         g_main_context_iteration (NULL, FALSE);
-      if (get_number (world, "connections") == 0)
+      if (server_world_get_number (world, "connections") == 0)
         break;
     }
   close (fd);
-  server_world_wait (get_number (world, "connections") == 0);
+  server_world_wait (server_world_get_number (world, "connections") == 0);
   return sent;
 }
 
@@ -88,7 +70,7 @@ check_refusals (ServerWorld        *world,
 
       g_test_message ("%s -> %s", heads[i], response->head);
       g_assert_cmpuint (response->status, ==, status);
-      server_world_wait (get_number (world, "connections") == 0);
+      server_world_wait (server_world_get_number (world, "connections") == 0);
       g_assert_cmpuint (send_without_end (world, heads[i], 64 * 1024 * 1024), <, 32 * 1024 * 1024);
     }
 }
@@ -280,21 +262,21 @@ test_unread_answers (ServerWorld   *world,
 
   setsockopt (fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
   server_world_send (fd, "GET /events?limit=1000 HTTP/1.1\r\nHost: h\r\n\r\n", -1);
-  server_world_wait (get_number (world, "answer-bytes") > BIG_EVENTS * 60000);
+  server_world_wait (server_world_get_number (world, "answer-bytes") > BIG_EVENTS * 60000);
 
   refused = server_world_request (world, "GET", "/events?limit=1", NULL, NULL);
   retry_after = response_dup_header (refused, "Retry-After");
   g_assert_cmpuint (refused->status, ==, 503);
   g_assert_cmpstr (retry_after, ==, "1");
   g_assert_cmpstr (refused->body, ==, "{\"detail\": \"Too many answers under way\"}");
-  g_assert_cmpuint (get_number (world, "answers-refused"), ==, 1);
+  g_assert_cmpuint (server_world_get_number (world, "answers-refused"), ==, 1);
 
   close (fd);
-  server_world_wait (get_number (world, "answer-bytes") == 0);
+  server_world_wait (server_world_get_number (world, "answer-bytes") == 0);
   served = server_world_request (world, "GET", "/events?limit=1000", NULL, NULL);
   g_assert_cmpuint (served->status, ==, 200);
   g_assert_cmpuint (served->length, >, BIG_EVENTS * 60000);
-  server_world_wait (get_number (world, "answer-bytes") == 0);
+  server_world_wait (server_world_get_number (world, "answer-bytes") == 0);
 }
 
 static void
@@ -339,16 +321,13 @@ test_routes_while_serving (ServerWorld   *world,
   g_test_summary ("A request whose body is on its way goes to the route that its headers named");
   belfry_server_add_route (world->server, "POST", "/own", answer_with_data, g_strdup ("older"), g_free);
   server_world_send (fd, "POST /own HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{", -1);
-  server_world_wait (get_number (world, "requests") == 1);
+  server_world_wait (server_world_get_number (world, "requests") == 1);
   for (gsize i = 0; i < G_N_ELEMENTS (methods); i++)
     belfry_server_add_route (world->server, methods[i], "/own", answer_with_data, g_strdup ("newer"), g_free);
-  server_world_send (fd, "}", -1);
-  response = server_world_receive (fd);
+  response = server_world_ask (fd, "}");
   close (fd);
   g_assert_cmpstr (response->body, ==, "{\"detail\": \"older\"}");
 }
-
-#define TEST(name, set_up_func, func) g_test_add (name, ServerWorld, NULL, set_up_func, func, tear_down)
 
 int
 main (int    argc,
@@ -356,16 +335,16 @@ main (int    argc,
 {
   g_test_init (&argc, &argv, G_TEST_OPTION_ISOLATE_DIRS, NULL);
 
-  TEST ("/limits/early-refusals", set_up_strict, test_early_refusals);
-  TEST ("/limits/without-key", set_up_guarded, test_without_key);
-  TEST ("/limits/unseen-requests", set_up_strict, test_unseen);
-  TEST ("/limits/slow-chunks", set_up_strict, test_slow_chunks);
-  TEST ("/limits/long-heads", set_up_strict, test_long_heads);
-  TEST ("/limits/link", set_up_strict, test_link);
-  TEST ("/limits/cut-pages", set_up_strict, test_cut_pages);
-  TEST ("/limits/unread-answers", set_up_strict, test_unread_answers);
-  TEST ("/limits/full-registry", set_up_strict, test_full_registry);
-  TEST ("/limits/routes-while-serving", set_up_strict, test_routes_while_serving);
+  server_world_test ("/limits/early-refusals", set_up_strict, test_early_refusals);
+  server_world_test ("/limits/without-key", set_up_guarded, test_without_key);
+  server_world_test ("/limits/unseen-requests", set_up_strict, test_unseen);
+  server_world_test ("/limits/slow-chunks", set_up_strict, test_slow_chunks);
+  server_world_test ("/limits/long-heads", set_up_strict, test_long_heads);
+  server_world_test ("/limits/link", set_up_strict, test_link);
+  server_world_test ("/limits/cut-pages", set_up_strict, test_cut_pages);
+  server_world_test ("/limits/unread-answers", set_up_strict, test_unread_answers);
+  server_world_test ("/limits/full-registry", set_up_strict, test_full_registry);
+  server_world_test ("/limits/routes-while-serving", set_up_strict, test_routes_while_serving);
 
   return g_test_run ();
 }

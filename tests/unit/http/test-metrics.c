@@ -193,7 +193,6 @@ test_process (void)
 {
   g_autoptr(BelfryMetrics) metrics = belfry_metrics_new ();
   g_autofree char *text = NULL;
-  g_autofree char *line = NULL;
   const char *start;
   double age;
 
@@ -337,6 +336,8 @@ test_counts_requests (ServerWorld   *world,
 
   g_assert_cmpuint (created->status, ==, 201);
   g_assert_cmpuint (refused->status, ==, 422);
+  g_assert_cmpuint (lost->status, ==, 404);
+  g_assert_cmpuint (unknown->status, ==, 404);
   assert_has (response->body, "belfry_events_total{door=\"http\",result=\"accepted\"} 1");
   assert_has (response->body, "belfry_events_total{door=\"http\",result=\"rejected\"} 1");
   assert_has (response->body, "belfry_requests_total{method=\"POST\",route=\"/events\",status=\"2xx\"} 1");

@@ -14,6 +14,8 @@
 #define POST  "POST /events HTTP/1.1\r\n"
 #define HOST  "Host: h\r\n"
 
+#define DRAIN_MSEC 60000
+
 static void
 set_up (ServerWorld   *world,
         gconstpointer  data)
@@ -37,28 +39,10 @@ set_up_guarded (ServerWorld   *world,
   server_world_set_up (world, "require-auth", TRUE, "api-key", "open sesame", NULL);
 }
 
-static void
-tear_down (ServerWorld   *world,
-           gconstpointer  data)
-{
-  server_world_tear_down (world);
-}
-
 static guint64
 count_plain (ServerWorld *world)
 {
   return belfry_gate_get_tally (world->server->gate)->plain;
-}
-
-static guint64
-get_number (ServerWorld *world,
-            const char  *property)
-{
-  g_auto(GValue) value = G_VALUE_INIT;
-
-  g_value_init (&value, G_TYPE_UINT64);
-  g_object_get_property (G_OBJECT (world->server), property, &value);
-  return g_value_get_uint64 (&value);
 }
 
 static char *
@@ -69,20 +53,12 @@ format_request (const char *line,
   return g_strdup_printf ("%s%sContent-Length: %" G_GSIZE_FORMAT "\r\n\r\n%s", line, headers, strlen (body), body);
 }
 
-static Response *
-exchange (int         fd,
-          const char *request)
-{
-  server_world_send (fd, request, -1);
-  return server_world_receive (fd);
-}
-
 /* A connection that has had its first request. */
 static int
 connect_used (ServerWorld *world)
 {
   int fd = server_world_connect (world);
-  g_autoptr(Response) response = exchange (fd, "GET /health HTTP/1.1\r\n" HOST "\r\n");
+  g_autoptr(Response) response = server_world_ask (fd, "GET /health HTTP/1.1\r\n" HOST "\r\n");
 
   g_assert_cmpuint (response->status, ==, 200);
   return fd;
@@ -128,14 +104,14 @@ test_same_answers (ServerWorld   *world,
       g_autoptr(Response) second = NULL;
 
       g_assert_cmpuint (count_plain (world), ==, i);
-      second = exchange (used, request);
+      second = server_world_ask (used, request);
       g_assert_cmpuint (count_plain (world), ==, i + 1);
       assert_equal (first, second);
       g_assert_cmpuint (second->status, ==, i == 0 ? 201 : 422);
       g_assert_false (second->closed);
     }
   close (used);
-  server_world_wait (get_number (world, "connections") == 0);
+  server_world_wait (server_world_get_number (world, "connections") == 0);
 }
 
 /* Each is answered as it should be, and by the library. */
@@ -171,7 +147,7 @@ test_left_to_library (ServerWorld   *world,
     {
       g_autofree char *request = format_request (rows[i].line, rows[i].headers, rows[i].line[0] == 'G' ? "" : EVENT);
       int fd = connect_used (world);
-      g_autoptr(Response) response = exchange (fd, request);
+      g_autoptr(Response) response = server_world_ask (fd, request);
 
       g_test_message ("%s -> %s", request, response->head);
       g_assert_cmpuint (response->status, ==, rows[i].status);
@@ -200,9 +176,9 @@ test_fields (ServerWorld   *world,
 
   for (guint i = 0; i < 2; i++)
     {
-      g_autoptr(Response) good = exchange (fd, plain);
-      g_autoptr(Response) other = exchange (fd, prefixed);
-      g_autoptr(Response) fields = exchange (fd, too_many);
+      g_autoptr(Response) good = server_world_ask (fd, plain);
+      g_autoptr(Response) other = server_world_ask (fd, prefixed);
+      g_autoptr(Response) fields = server_world_ask (fd, too_many);
       g_autofree char *vary = response_dup_header (good, "Vary");
 
       g_assert_cmpuint (good->status, ==, 201);
@@ -211,7 +187,7 @@ test_fields (ServerWorld   *world,
       g_assert_cmpuint (fields->status, ==, 201);
       g_assert_cmpuint (count_plain (world), ==, i + 1);
     }
-  refusal = exchange (fd, too_long);
+  refusal = server_world_ask (fd, too_long);
   g_assert_cmpuint (refusal->status, ==, 413);
   g_assert_cmpuint (count_plain (world), ==, 2);
   close (fd);
@@ -232,12 +208,12 @@ test_pieces (ServerWorld   *world,
       server_world_send (fd, request, cut);
       for (guint turn = 0; turn < 4; turn++)
         server_world_iterate ();
-      response = exchange (fd, request + cut);
+      response = server_world_ask (fd, request + cut);
       g_assert_cmpuint (response->status, ==, 201);
     }
   g_assert_cmpuint (count_plain (world), ==, 0);
   {
-    g_autoptr(Response) whole = exchange (fd, request);
+    g_autoptr(Response) whole = server_world_ask (fd, request);
 
     g_assert_cmpuint (whole->status, ==, 201);
     g_assert_cmpuint (count_plain (world), ==, 1);
@@ -423,7 +399,7 @@ test_order (ServerWorld   *world,
       g_assert_nonnull (health);
     }
   close (fd);
-  server_world_wait (get_number (world, "connections") == 0);
+  server_world_wait (server_world_get_number (world, "connections") == 0);
 }
 
 static void
@@ -438,8 +414,8 @@ test_keys (ServerWorld   *world,
   int fd = connect_used (world);
 
   {
-    g_autoptr(Response) by_key = exchange (fd, good);
-    g_autoptr(Response) by_bearer = exchange (fd, bearer);
+    g_autoptr(Response) by_key = server_world_ask (fd, good);
+    g_autoptr(Response) by_bearer = server_world_ask (fd, bearer);
 
     g_assert_cmpuint (by_key->status, ==, 201);
     g_assert_cmpuint (by_bearer->status, ==, 201);
@@ -453,7 +429,7 @@ test_keys (ServerWorld   *world,
       g_autoptr(Response) second = NULL;
 
       fd = connect_used (world);
-      second = exchange (fd, refused[i]);
+      second = server_world_ask (fd, refused[i]);
       g_assert_cmpuint (second->status, ==, 401);
       assert_equal (first, second);
       close (fd);
@@ -475,7 +451,7 @@ test_rates (ServerWorld   *world,
                                 &rate);
   for (guint i = 0; i < 2; i++)
     {
-      g_autoptr(Response) response = exchange (fd, request);
+      g_autoptr(Response) response = server_world_ask (fd, request);
 
       g_assert_cmpuint (response->status, ==, 201);
     }
@@ -487,7 +463,7 @@ test_rates (ServerWorld   *world,
       g_assert_cmpuint (response->status, ==, i == 0 ? 201 : 429);
     }
   {
-    g_autoptr(Response) response = exchange (fd, request);
+    g_autoptr(Response) response = server_world_ask (fd, request);
     g_autofree char *retry_after = response_dup_header (response, "Retry-After");
 
     g_assert_cmpuint (response->status, ==, 429);
@@ -508,7 +484,7 @@ test_unavailable (ServerWorld   *world,
   g_autofree char *retry_after = NULL;
 
   belfry_sqlite_store_close (world->store);
-  response = exchange (fd, request);
+  response = server_world_ask (fd, request);
   other = server_world_exchange (world, request);
   assert_equal (response, other);
   retry_after = response_dup_header (response, "Retry-After");
@@ -540,7 +516,7 @@ test_vanishing (ServerWorld   *world,
         shutdown (fd, SHUT_WR);
       close (fd);
     }
-  server_world_wait (get_number (world, "connections") == 0);
+  server_world_wait (server_world_get_number (world, "connections") == 0);
   g_assert_cmpuint (belfry_event_store_get_last_position (BELFRY_EVENT_STORE (world->store)), ==, n_sent);
 }
 
@@ -596,10 +572,52 @@ test_stop_with_more (ServerWorld   *world,
   g_test_summary ("What is read when nothing is in work any more, and the stop about to end, is waited for too");
   server_world_send (fd, request, -1);
   world->server->drain = belfry_drain_new (g_main_context_default (), belfry_server_get_sessions (world->server),
-                                           world->server->gate, 60000, on_drained, world);
+                                           world->server->gate, DRAIN_MSEC, on_drained, world);
   server_world_wait (world->server->drain == NULL);
   response = server_world_receive (fd);
   g_assert_cmpuint (response->status, ==, 201);
+  close (fd);
+}
+
+static void
+test_stop_with_slow_reader (ServerWorld   *world,
+                            gconstpointer  data)
+{
+  BelfryHttpClock *clock = belfry_gate_get_clock (world->server->gate);
+  g_autofree char *padding = g_strnfill (6000, 'x');
+  g_autofree char *body = g_strdup_printf ("{\"event_type\":\"quiz_started\",\"source\":\"test\",\"payload\":{\"x\":\"%s\"}}", padding);
+  g_autofree char *request = format_request (POST, HOST, body);
+  int fd = connect_used (world);
+  guint n_sent = 0;
+
+  g_test_summary ("A client that pipelines and does not read is waited for, also by a stop, and loses no answer");
+  while (belfry_http_clock_count (clock, BELFRY_HTTP_PHASE_WRITE) == 0)
+    {
+      server_world_send (fd, request, -1);
+      n_sent++;
+      g_assert_cmpuint (n_sent, <, 10000);
+      server_world_wait (belfry_event_store_get_last_position (BELFRY_EVENT_STORE (world->store)) == n_sent);
+      server_world_wait (belfry_gate_get_n_in_work (world->server->gate) == 0
+                         || belfry_http_clock_count (clock, BELFRY_HTTP_PHASE_WRITE) > 0);
+    }
+  g_assert_cmpuint (count_plain (world), >, 0);
+  g_assert_cmpuint (belfry_http_clock_count (clock, BELFRY_HTTP_PHASE_LINGER), ==, 0);
+
+  /* As a stop does it, with more time than any machine needs. */
+  g_cancellable_cancel (belfry_server_get_stopping (world->server));
+  world->server->drain = belfry_drain_new (g_main_context_default (), belfry_server_get_sessions (world->server),
+                                           world->server->gate, DRAIN_MSEC, on_drained, world);
+  for (guint i = 0; i < 50; i++)
+    server_world_iterate ();
+  g_assert_nonnull (world->server->drain);
+  for (guint i = 0; i < n_sent; i++)
+    {
+      g_autoptr(Response) response = server_world_receive (fd);
+
+      g_assert_cmpuint (response->status, ==, 201);
+      g_assert_cmpuint (response->length, >, strlen (padding));
+    }
+  server_world_wait (world->server->drain == NULL);
   close (fd);
 }
 
@@ -610,7 +628,7 @@ test_origins_change (ServerWorld   *world,
   static const char * const origins[] = { "https://app.example.org", NULL };
   g_autofree char *request = format_request (POST, HOST, EVENT);
   int fd = connect_used (world);
-  g_autoptr(Response) before = exchange (fd, request);
+  g_autoptr(Response) before = server_world_ask (fd, request);
   g_autofree char *vary_before = response_dup_header (before, "Vary");
   g_autoptr(Response) after = NULL;
   g_autofree char *vary_after = NULL;
@@ -619,13 +637,13 @@ test_origins_change (ServerWorld   *world,
 
   g_test_summary ("Who may see answers holds from the next one on, also on connections that are open");
   g_object_set (world->server, "cors-origins", origins, NULL);
-  after = exchange (fd, request);
+  after = server_world_ask (fd, request);
   vary_after = response_dup_header (after, "Vary");
   g_assert_null (vary_before);
   g_assert_cmpstr (vary_after, ==, "Origin");
-  g_assert_cmpuint (get_number (world, "plain-requests"), ==, 2);
+  g_assert_cmpuint (server_world_get_number (world, "plain-requests"), ==, 2);
 
-  refusal = exchange (fd, "nonsense\r\n\r\n");
+  refusal = server_world_ask (fd, "nonsense\r\n\r\n");
   vary_refusal = response_dup_header (refusal, "Vary");
   g_assert_cmpuint (refusal->status, ==, 400);
   g_assert_cmpstr (vary_refusal, ==, "Origin");
@@ -646,30 +664,29 @@ test_torn_down (ServerWorld   *world,
   close (fd);
 }
 
-#define TEST(name, set_up_func, func) g_test_add (name, ServerWorld, NULL, set_up_func, func, tear_down)
-
 int
 main (int    argc,
       char **argv)
 {
   g_test_init (&argc, &argv, G_TEST_OPTION_ISOLATE_DIRS, NULL);
 
-  TEST ("/plain-request/answers-like-the-library", set_up, test_same_answers);
-  TEST ("/plain-request/answers-like-the-library-to-few-origins", set_up_strict, test_same_answers);
-  TEST ("/plain-request/leaves-the-rest-to-the-library", set_up_strict, test_left_to_library);
-  TEST ("/plain-request/fields", set_up_strict, test_fields);
-  TEST ("/plain-request/in-pieces", set_up, test_pieces);
-  TEST ("/plain-request/by-chance", set_up_strict, test_by_chance);
-  TEST ("/plain-request/expectation", set_up, test_expectation);
-  TEST ("/plain-request/keeps-order", set_up, test_order);
-  TEST ("/plain-request/keys", set_up_guarded, test_keys);
-  TEST ("/plain-request/rates", set_up, test_rates);
-  TEST ("/plain-request/store-gone", set_up, test_unavailable);
-  TEST ("/plain-request/client-vanishes", set_up, test_vanishing);
-  TEST ("/plain-request/stop-waits", set_up, test_stop);
-  TEST ("/plain-request/stop-waits-for-more", set_up, test_stop_with_more);
-  TEST ("/plain-request/origins-change", set_up, test_origins_change);
-  TEST ("/plain-request/torn-down", set_up, test_torn_down);
+  server_world_test ("/plain-request/answers-like-the-library", set_up, test_same_answers);
+  server_world_test ("/plain-request/answers-like-the-library-to-few-origins", set_up_strict, test_same_answers);
+  server_world_test ("/plain-request/leaves-the-rest-to-the-library", set_up_strict, test_left_to_library);
+  server_world_test ("/plain-request/fields", set_up_strict, test_fields);
+  server_world_test ("/plain-request/in-pieces", set_up, test_pieces);
+  server_world_test ("/plain-request/by-chance", set_up_strict, test_by_chance);
+  server_world_test ("/plain-request/expectation", set_up, test_expectation);
+  server_world_test ("/plain-request/keeps-order", set_up, test_order);
+  server_world_test ("/plain-request/keys", set_up_guarded, test_keys);
+  server_world_test ("/plain-request/rates", set_up, test_rates);
+  server_world_test ("/plain-request/store-gone", set_up, test_unavailable);
+  server_world_test ("/plain-request/client-vanishes", set_up, test_vanishing);
+  server_world_test ("/plain-request/stop-waits", set_up, test_stop);
+  server_world_test ("/plain-request/stop-waits-for-more", set_up, test_stop_with_more);
+  server_world_test ("/plain-request/stop-waits-for-a-slow-reader", set_up, test_stop_with_slow_reader);
+  server_world_test ("/plain-request/origins-change", set_up, test_origins_change);
+  server_world_test ("/plain-request/torn-down", set_up, test_torn_down);
 
   return g_test_run ();
 }

@@ -38,22 +38,6 @@ set_up_strict (ServerWorld   *world,
 }
 
 static void
-tear_down (ServerWorld   *world,
-           gconstpointer  data)
-{
-  server_world_tear_down (world);
-}
-
-static guint
-get_connections (ServerWorld *world)
-{
-  guint connections;
-
-  g_object_get (world->server, "connections", &connections, NULL);
-  return connections;
-}
-
-static void
 test_headers (ServerWorld   *world,
               gconstpointer  data)
 {
@@ -130,14 +114,13 @@ test_keep_alive (ServerWorld   *world,
     {
       g_autoptr(Response) response = NULL;
 
-      server_world_send (fd, GET ("/health"), -1);
-      response = server_world_receive (fd);
+      response = server_world_ask (fd, GET ("/health"));
       g_assert_cmpuint (response->status, ==, 200);
       g_assert_false (response->closed);
     }
-  g_assert_cmpuint (get_connections (world), ==, 1);
+  g_assert_cmpuint (server_world_get_number (world, "connections"), ==, 1);
   close (fd);
-  server_world_wait (get_connections (world) == 0);
+  server_world_wait (server_world_get_number (world, "connections") == 0);
 }
 
 static void
@@ -164,7 +147,7 @@ test_vanishing (ServerWorld   *world,
           close (fd);
         }
     }
-  server_world_wait (get_connections (world) == 0);
+  server_world_wait (server_world_get_number (world, "connections") == 0);
 }
 
 static void
@@ -211,7 +194,7 @@ test_too_large (ServerWorld   *world,
   g_assert_cmpuint (by_chunk->status, ==, 413);
   g_object_get (world->server, "too-large", &too_large, NULL);
   g_assert_cmpuint (too_large, ==, 2);
-  server_world_wait (get_connections (world) == 0);
+  server_world_wait (server_world_get_number (world, "connections") == 0);
 }
 
 static void
@@ -228,9 +211,9 @@ test_endless_body (ServerWorld   *world,
     server_world_send (fd, block, 65536);
   response = server_world_receive (fd);
   g_assert_cmpuint (response->status, ==, 413);
-  for (guint i = 0; i < 200 && get_connections (world) > 0; i++)
+  for (guint i = 0; i < 200 && server_world_get_number (world, "connections") > 0; i++)
     server_world_send (fd, block, 65536);
-  server_world_wait (get_connections (world) == 0);
+  server_world_wait (server_world_get_number (world, "connections") == 0);
   close (fd);
 }
 
@@ -310,7 +293,7 @@ test_handshakes (ServerWorld   *world,
       if (rows[i].status == 101)
         g_assert_cmpstr (accept, ==, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
       g_assert_null (extensions);
-      server_world_wait (get_connections (world) == 0);
+      server_world_wait (server_world_get_number (world, "connections") == 0);
     }
 }
 
@@ -354,8 +337,7 @@ open_socket (ServerWorld *world)
   int fd = server_world_connect (world);
   g_autoptr(Response) response = NULL;
 
-  server_world_send (fd, "GET /ws/publish HTTP/1.1\r\nHost: h\r\n" HANDSHAKE "\r\n", -1);
-  response = server_world_receive (fd);
+  response = server_world_ask (fd, "GET /ws/publish HTTP/1.1\r\nHost: h\r\n" HANDSHAKE "\r\n");
   g_assert_cmpuint (response->status, ==, 101);
   return fd;
 }
@@ -371,7 +353,7 @@ test_too_many (ServerWorld   *world,
   g_assert_cmpuint (receive_close_code (third), ==, 4002);
   close (third);
   close (second);
-  server_world_wait (get_connections (world) == 1);
+  server_world_wait (server_world_get_number (world, "connections") == 1);
   second = open_socket (world);
   server_world_wait (belfry_session_set_get_n_sessions (belfry_server_get_sessions (world->server)) == 2);
   close (first);
@@ -501,8 +483,7 @@ test_stop (ServerWorld   *world,
 
   g_test_summary ("What was read is answered, sockets hear 1001, what rests is closed, and nothing new comes in");
   belfry_server_add_route (world->server, "GET", "/kept", keep_request, NULL, NULL);
-  server_world_send (idle, GET ("/health"), -1);
-  warm = server_world_receive (idle);
+  warm = server_world_ask (idle, GET ("/health"));
   server_world_send (working, GET ("/kept"), -1);
   server_world_wait (kept_request != NULL);
 
@@ -518,7 +499,7 @@ test_stop (ServerWorld   *world,
   g_assert_cmpuint (response->status, ==, 200);
   server_world_wait (stopped);
   g_assert_cmpint (recv (idle, &byte, 1, 0), ==, 0);
-  server_world_wait (get_connections (world) == 0);
+  server_world_wait (server_world_get_number (world, "connections") == 0);
   close (idle);
   close (working);
   close (socket);
@@ -597,16 +578,7 @@ test_half_closed (ServerWorld   *world,
   g_assert_true (g_str_has_prefix (bytes->str, "HTTP/1.1 404 "));
   g_assert_true (g_str_has_suffix (bytes->str, "{\"detail\": \"Not Found\"}"));
   g_assert_null (strstr (bytes->str, "400"));
-  server_world_wait (get_connections (world) == 0);
-}
-
-static guint64
-get_refused (ServerWorld *world)
-{
-  guint64 refused;
-
-  g_object_get (world->server, "connections-refused", &refused, NULL);
-  return refused;
+  server_world_wait (server_world_get_number (world, "connections") == 0);
 }
 
 static void
@@ -627,7 +599,7 @@ test_descriptors (ServerWorld   *world,
   none_left.rlim_cur = dup (0);
   close (none_left.rlim_cur);
   g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &none_left), ==, 0);
-  server_world_wait (get_refused (world) >= G_N_ELEMENTS (waiting) - 1);
+  server_world_wait (server_world_get_number (world, "connections-refused") >= G_N_ELEMENTS (waiting) - 1);
   g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &before), ==, 0);
 
   response = server_world_request (world, "GET", "/health", NULL, NULL);
@@ -637,33 +609,31 @@ test_descriptors (ServerWorld   *world,
     close (waiting[i]);
 }
 
-#define TEST(name, set_up_func, func) g_test_add (name, ServerWorld, NULL, set_up_func, func, tear_down)
-
 int
 main (int    argc,
       char **argv)
 {
   g_test_init (&argc, &argv, G_TEST_OPTION_ISOLATE_DIRS, NULL);
 
-  TEST ("/server/headers", set_up, test_headers);
-  TEST ("/server/methods", set_up, test_methods);
-  TEST ("/server/keep-alive", set_up, test_keep_alive);
-  TEST ("/server/vanishing-clients", set_up, test_vanishing);
-  TEST ("/server/half-closed", set_up, test_half_closed);
-  TEST ("/server/pipelined", set_up, test_pipelined);
-  TEST ("/server/no-descriptor-left", set_up, test_descriptors);
-  TEST ("/server/too-large", set_up_strict, test_too_large);
-  TEST ("/server/endless-body", set_up_strict, test_endless_body);
-  TEST ("/server/key", set_up_guarded, test_key);
-  TEST ("/server/web-socket/handshakes", set_up_strict, test_handshakes);
-  TEST ("/server/web-socket/own-origin", set_up_strict, test_own_origin);
-  TEST ("/server/web-socket/too-many", set_up_strict, test_too_many);
-  TEST ("/server/web-socket/unauthorized", set_up_guarded, test_unauthorized_socket);
-  TEST ("/server/stream", set_up_strict, test_stream);
-  TEST ("/server/own-routes", set_up, test_own_routes);
-  TEST ("/server/stop", set_up, test_stop);
-  TEST ("/server/stop-limit", set_up, test_stop_limit);
-  TEST ("/server/stop-in-a-hurry", set_up, test_stop_in_a_hurry);
+  server_world_test ("/server/headers", set_up, test_headers);
+  server_world_test ("/server/methods", set_up, test_methods);
+  server_world_test ("/server/keep-alive", set_up, test_keep_alive);
+  server_world_test ("/server/vanishing-clients", set_up, test_vanishing);
+  server_world_test ("/server/half-closed", set_up, test_half_closed);
+  server_world_test ("/server/pipelined", set_up, test_pipelined);
+  server_world_test ("/server/no-descriptor-left", set_up, test_descriptors);
+  server_world_test ("/server/too-large", set_up_strict, test_too_large);
+  server_world_test ("/server/endless-body", set_up_strict, test_endless_body);
+  server_world_test ("/server/key", set_up_guarded, test_key);
+  server_world_test ("/server/web-socket/handshakes", set_up_strict, test_handshakes);
+  server_world_test ("/server/web-socket/own-origin", set_up_strict, test_own_origin);
+  server_world_test ("/server/web-socket/too-many", set_up_strict, test_too_many);
+  server_world_test ("/server/web-socket/unauthorized", set_up_guarded, test_unauthorized_socket);
+  server_world_test ("/server/stream", set_up_strict, test_stream);
+  server_world_test ("/server/own-routes", set_up, test_own_routes);
+  server_world_test ("/server/stop", set_up, test_stop);
+  server_world_test ("/server/stop-limit", set_up, test_stop_limit);
+  server_world_test ("/server/stop-in-a-hurry", set_up, test_stop_in_a_hurry);
 
   return g_test_run ();
 }

@@ -10,8 +10,9 @@ import { makeSocketPanel, makeStreamPanel } from './live.js';
 
 /** [{parameter, read(): text, mark(problem)}] and the fields that they are read from. */
 function makeFields (operation) {
-  // A page cannot set headers of a stream or a handshake.
-  const shown = operation.socket !== null ? [] : operation.parameters.filter (one => !operation.isStream || one.in !== 'header');
+  // A page cannot set headers of a stream or a handshake, and sends bodies as they are written.
+  const shown = operation.socket !== null ? [] : operation.parameters.filter (
+    one => one.in !== 'header' || (!operation.isStream && one.name !== 'Content-Encoding'));
   return shown.map (parameter => {
     const id = `${operation.operationId}-${parameter.name}`;
     const schema = resolve (parameter.schema);
@@ -50,12 +51,14 @@ function makeEditor (operation) {
     return null;
 
   const id = operation.operationId + '-body';
-  const examples = listExamples (content);
+  const isRequired = operation.requestBody.required === true;
+  const examples = [...isRequired ? [] : [{ name: 'No body', text: '' }], ...listExamples (content)];
   const note = element ('span', { class: 'note', role: 'status' });
   const editor = element ('textarea', { id, rows: countRows (examples[0].text), spellcheck: 'false', autocapitalize: 'off' });
   const check = () => {
     try {
-      JSON.parse (editor.value);
+      if (editor.value !== '' || isRequired)
+        JSON.parse (editor.value);
       note.textContent = '';
     } catch {
       note.textContent = 'not valid JSON';
@@ -67,7 +70,7 @@ function makeEditor (operation) {
   editor.value = examples[0].text;
   editor.addEventListener ('input', check);
   return {
-    read: () => editor.value,
+    read: () => editor.value !== '' || isRequired ? editor.value : null,
     view: element ('div', { class: 'field' },
       element ('div', { class: 'row' }, element ('label', { for: id }, 'Body'), note,
         examples.length > 1 ? chooser : null,
