@@ -44,7 +44,7 @@ make_path (const char *id,
   return g_strconcat ("/dead-letters/", escaped, verb, NULL);
 }
 
-/* A member's text without its quotes, safe for a terminal; "-" for null. */
+/* A member's text without its quotes, safe for a terminal, in a column of that width; "-" for null. */
 static void
 print_member (const BelfryJsonSpan *letter,
               const char           *name,
@@ -57,7 +57,7 @@ print_member (const BelfryJsonSpan *letter,
   if (belfry_json_walk_find (letter->text, letter->length, name, &value))
     text = belfry_json_walk_decode (&value);
   safe = text != NULL && text[0] != '\0' ? belfry_ctl_format_safe (text, strlen (text)) : g_strdup ("-");
-  printf ("%-*s", width, safe);
+  printf (width > 0 ? "%-*s  " : "%-*s", width, safe);
 }
 
 static void
@@ -66,14 +66,23 @@ print_line (const BelfryJsonSpan *letter)
   static const struct
   {
     const char *name;
-    int         width;
+    int         width;  /* 0: the last one */
   } columns[] = {
-    { "id", 17 }, { "received_at", 29 }, { "door", 9 }, { "reason", 20 }, { "event_id", 18 }, { "field", 13 }, { "message", 0 },
+    { "id", 15 }, { "received_at", 27 }, { "door", 7 }, { "reason", 18 }, { "event_id", 16 }, { "field", 15 }, { "message", 0 },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (columns); i++)
     print_member (letter, columns[i].name, columns[i].width);
   putchar ('\n');
+}
+
+/* What was received is shown as it is, and may be of several lines. */
+static void
+print_on_one_line (const BelfryJsonSpan *letter)
+{
+  g_autofree char *text = g_strndup (letter->text, letter->length);
+
+  puts (g_strdelimit (text, "\r\n", ' '));
 }
 
 static BelfryCtlExit
@@ -89,7 +98,7 @@ print_letters (const char  *json,
       while (belfry_json_walk_next (&walk, &part))
         {
           if (is_json)
-            printf ("%.*s\n", (int) part.value.length, part.value.text);
+            print_on_one_line (&part.value);
           else
             print_line (&part.value);
         }

@@ -35,8 +35,11 @@ typedef struct
 static gboolean
 is_set_by_somebody (const char *member)
 {
-  return g_str_has_prefix (member, "max_") || strstr (member, "_max_") != NULL || g_str_has_prefix (member, "n_")
-         || g_str_has_suffix (member, "_usec");
+  static const char * const others[] = { "lookahead_bytes", "stream_batch_events", NULL };
+
+  return g_str_has_prefix (member, "max_") || strstr (member, "_max_") != NULL || g_str_has_suffix (member, "_max")
+         || g_str_has_prefix (member, "n_") || g_str_has_suffix (member, "_usec") || g_str_has_suffix (member, "_msec")
+         || g_strv_contains (others, member);
 }
 
 static gboolean

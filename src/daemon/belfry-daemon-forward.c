@@ -200,7 +200,7 @@ on_refused (BelfryForwarder *forwarder,
 static gint64
 get_hold (gpointer user_data)
 {
-  return belfry_forwarder_get_oldest_usec (((BelfryDaemonForward *) user_data)->forwarder);
+  return belfry_forwarder_get_hold_usec (((BelfryDaemonForward *) user_data)->forwarder);
 }
 
 static void

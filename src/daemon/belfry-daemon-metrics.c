@@ -47,6 +47,7 @@ static const BelfryMetricRow grpc_rows[] = {
   GAUGE ("open-calls", "belfry_grpc_open_calls", "gRPC calls that are under way, streams included."),
   GAUGE ("open-streams", "belfry_grpc_open_streams", "gRPC streams that are open."),
   GAUGE ("bytes-in-work", "belfry_grpc_in_work_bytes", "Messages of gRPC that were read and not answered yet."),
+  GAUGE ("bytes-untold", "belfry_grpc_untold_bytes", "What became of streamed events and was not acknowledged yet."),
   COUNTER ("calls", "belfry_grpc_calls", "gRPC calls."),
   COUNTER ("messages", "belfry_grpc_messages", "Messages of gRPC clients."),
   LABELLED ("calls-refused", "belfry_grpc_calls_refused", "gRPC calls and messages that were refused, by reason.", "reason", "capacity"),
@@ -55,6 +56,8 @@ static const BelfryMetricRow grpc_rows[] = {
   LABELLED ("too-large", "belfry_grpc_calls_refused", NULL, "reason", "too_large"),
   LABELLED ("timeouts", "belfry_grpc_calls_refused", NULL, "reason", "timeout"),
   COUNTER ("cancelled", "belfry_grpc_calls_cancelled", "gRPC calls that their client gave up."),
+  COUNTER ("not-taken", "belfry_grpc_calls_cut", "gRPC calls that were cut off because their client took nothing of the answer."),
+  COUNTER ("reopened", "belfry_grpc_listener_restarts", "How often gRPC lost its listener and listened anew."),
   COUNTER ("acknowledgements", "belfry_grpc_acknowledgements", "Acknowledgements of StreamEvents."),
   COUNTER ("reads-held-back", "belfry_grpc_reads_held_back", "How often a client was not read from because too much was in work."),
   COUNTER ("accepted", "belfry_grpc_messages_accepted", "Events in gRPC messages that were accepted."),
@@ -62,8 +65,9 @@ static const BelfryMetricRow grpc_rows[] = {
 };
 
 static const BelfryMetricRow forwarder_rows[] = {
-  COUNTER ("forwarded", "belfry_kafka_forwarded_events", "Events that Kafka has acknowledged."),
-  LABELLED ("refused", "belfry_dead_letters", NULL, "reason", "kafka"),
+  COUNTER ("acknowledged", "belfry_kafka_forwarded_events", "Events that Kafka has acknowledged."),
+  GAUGE ("forwarded", "belfry_kafka_forwarded_ever", "Events that Kafka has acknowledged since the database was made."),
+  COUNTER ("refused", "belfry_kafka_refused_events", "Events that Kafka has refused for good."),
   GAUGE ("in-flight", "belfry_kafka_in_flight_events", "Events that were handed to the Kafka client and not acknowledged yet."),
   COUNTER ("read-failures", "belfry_kafka_read_failures", "Reads of the log for Kafka that failed."),
   COUNTER ("resets", "belfry_kafka_resets", "How often forwarding began anew behind the last acknowledged event."),
@@ -77,6 +81,8 @@ static const BelfryMetricRow kafka_rows[] = {
   COUNTER ("errors", "belfry_kafka_errors", "Errors that the Kafka client has told of."),
   COUNTER ("delivered", "belfry_kafka_delivered_messages", "Messages that the broker took, dead letters included."),
   COUNTER ("refused", "belfry_kafka_refused_messages", "Messages that the broker refused for good."),
+  LABELLED ("refused-message-too-large", "belfry_dead_letters", NULL, "reason", "message_too_large"),
+  LABELLED ("refused-invalid-record", "belfry_dead_letters", NULL, "reason", "invalid_record"),
   COUNTER ("queue-full", "belfry_kafka_queue_full", "How often the queue of the Kafka client was full."),
   COUNTER ("restarts", "belfry_kafka_client_restarts", "How often the Kafka client was made anew."),
 };

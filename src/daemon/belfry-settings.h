@@ -81,6 +81,7 @@ typedef struct
   guint64  max_payload_keys;
   guint64  max_payload_bytes;
   guint64  max_body_bytes;       /* 0 was given: made from max_payload_bytes */
+  guint64  max_upload_bytes;
   guint64  max_answer_bytes;
   char    *d_bus;                /* session, system or off */
   char    *d_bus_group;

@@ -8,6 +8,8 @@ import pty
 import re
 import signal
 import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
@@ -301,6 +303,9 @@ def test_dead_letters(belfryd, tmp_path):
     listed = [json.loads(line) for line in ctl('dead-letters', 'list', '--json', '--reason=invalid_field', url=daemon.url).splitlines()]
     assert [letter['field'] for letter in listed] == ['course_id']
     assert len(ctl('dead-letters', '-n', '1', url=daemon.url).splitlines()) == 1
+    assert daemon.post('{"events": [{\n  "learner_id":\r\n5\n}\n]}', path='/collect').status == 422
+    line, = ctl('dead-letters', '--json', '-n', '1', url=daemon.url).splitlines()
+    assert json.loads(line)['event'] == {'learner_id': 5}
     id = listed[0]['id']
     assert json.loads(ctl('dead-letters', 'show', id, url=daemon.url)) == listed[0]
     assert 'course_id' in ctl('dead-letters', 'replay', id, url=daemon.url, status=INVALID)
@@ -314,6 +319,30 @@ def test_dead_letters(belfryd, tmp_path):
     for wrong in (('burn',), ('show',), ('delete', 'a', 'b'), ('replay',)):
         ctl('dead-letters', *wrong, url=daemon.url, status=USAGE)
     ctl('dead-letters', '-n', '0', url=daemon.url, status=INVALID)
+
+
+def test_columns_of_dead_letters_never_touch():
+    letter = {'id': 'dl_000000000001', 'received_at': '2026-11-21T20:59:00.497523Z', 'door': 'collect', 'reason': 'unknown_event_type_of_a_kind',
+              'event_id': None, 'field': 'a_field_with_a_long_name', 'message': 'Wrong'}
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = json.dumps([letter]).encode()
+            self.send_response(200)
+            self.send_header('Content-Length', str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments):
+            pass
+
+    with HTTPServer(('127.0.0.1', 0), Answer) as server:
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            line = ctl('dead-letters', url=f'http://127.0.0.1:{server.server_port}')
+        finally:
+            server.shutdown()
+    assert re.split('  +', line.strip()) == [letter[name] or '-' for name in ('id', 'received_at', 'door', 'reason', 'event_id', 'field', 'message')]
 
 
 def test_key(belfryd):

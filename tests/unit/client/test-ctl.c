@@ -104,7 +104,8 @@ test_stats (void)
   text = belfry_ctl_format_stats ("{\"total_events\":12345,\"by_type\":[3,{\"event_type\":\"purchase\",\"count\":7,"
                                   "\"last_seen\":\"2026\"},{\"event_type\":\"logout\",\"count\":70}],"
                                   "\"router\":{\"max_queue_size\":10000,\"queue_size\":2,\"gaps\":0,\"deliveries\":1234,"
-                                  "\"inner\":{\"x\":3}},\"sessions\":{\"open\":0}}",
+                                  "\"inner\":{\"x\":3}},\"sessions\":{\"open\":0,\"wait_msec\":5,\"wait_usec\":5,\"letters_max\":9,"
+                                  "\"lookahead_bytes\":7}}",
                                   BELFRY_CTL_PLAIN, FALSE, &error);
   g_assert_no_error (error);
   g_assert_cmpstr (text, ==,
