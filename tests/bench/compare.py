@@ -19,6 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import collector
 import report
 from servers import BareSoup, Belfryd, Missing, Nats, Nchan, find_program
 
@@ -29,6 +30,8 @@ SOCKET_CONNECTIONS = [1, 4, 16, 64, 256, 1000]
 FAN_OUT = [(10, 1024), (100, 512), (1000, 256), (10000, 32)]
 PUBLISHERS = 16
 ALONE_RATE = 200
+# How long belfryd's write-ahead log gets, in pages with their headers.
+FLUSHED_BYTES = 1024 * (24 + 8192)
 # Queries a second of each shape while so many events a second come in, in a log of so many.
 QUERY_RATE, QUERY_EVENTS, QUERY_ROWS = 1500, 5000, 1000000
 STORE_ROWS = [10000, 100000, 1000000, 10000000]
@@ -64,20 +67,24 @@ def versions():
 
 
 def flush_usec(folder):
-    """What an fdatasync of 4 KiB costs here, at the pace of the events that are published alone: none of them can be faster."""
+    """What the flush of one event's commit costs here, at the pace of the events that are published alone: none of them can be faster.
+    A log is appended to as SQLite does it, three pages behind headers of their own, and begins anew when it is long."""
     path = folder / 'flush'
     descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
     durations = []
     for i in range(400):
         time.sleep(1 / ALONE_RATE)
-        os.pwrite(descriptor, b'x' * 4096, i * 4096)
+        for page in range(3):
+            begin = (i * 3 + page) * (24 + 8192) % FLUSHED_BYTES
+            os.pwrite(descriptor, b'x' * 24, begin)
+            os.pwrite(descriptor, b'x' * 8192, begin + 24)
         begin = time.monotonic()
         os.fdatasync(descriptor)
         durations.append((time.monotonic() - begin) * 1e6)
     os.close(descriptor)
     path.unlink()
     durations.sort()
-    return {'p50': durations[200], 'p99': durations[396]}
+    return {name: durations[int(len(durations) * part)] for name, part in (('p50', 0.5), ('p95', 0.95), ('p99', 0.99))}
 
 
 class Comparison:
@@ -89,38 +96,49 @@ class Comparison:
         self.failures = 0
         self.measurements = []
         self.makers = {
-            'belfryd': lambda path: Belfryd(path, options.belfryd),
-            'bare libsoup': lambda path: BareSoup(path, options.bare_soup),
-            'nats-server': Nats,
-            'nginx+nchan': Nchan,
+            'belfryd': lambda path, settings: Belfryd(path, options.belfryd, settings),
+            'bare libsoup': lambda path, settings: BareSoup(path, options.bare_soup),
+            'nats-server': lambda path, settings: Nats(path),
+            'nginx+nchan': lambda path, settings: Nchan(path),
         }
 
     # One measurement
 
-    def start(self, server):
-        """A fresh server in a fresh folder, or None when it is not installed."""
+    def start(self, server, settings=None):
+        """A fresh server in a fresh folder, or None when it is not installed. settings: belfryd's."""
         if server in self.missing:
             return None
         self.n_servers += 1
         try:
-            return self.makers[server](self.folder / f'{self.n_servers:03}')
+            return self.makers[server](self.folder / f'{self.n_servers:03}', settings)
         except Missing as error:
             self.missing.add(server)
             print(f'Without {server}: {error}', flush=True)
             return None
 
-    def load(self, server, case, arguments, seconds=None, **facts):
+    @staticmethod
+    def end(running):
+        running.stop()
+        shutil.rmtree(running.folder, ignore_errors=True)
+
+    def load(self, server, case, arguments, seconds=None, settings=None, **facts):
         """Runs one load against a fresh server; its figures, or None."""
-        running = self.start(server)
+        running = self.start(server, settings)
         if running is None:
             return None
-        command = [self.options.load, *map(str, arguments), '--size', str(EVENT_BYTES), '--seconds', str(seconds or self.options.seconds),
-                   '--json', '--url', running.url, '--pid', ','.join(running.pids())]
         try:
-            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=300, check=False)
+            return self.load_on(running, case, arguments, seconds, **facts)
         finally:
-            running.stop()
-            shutil.rmtree(running.folder, ignore_errors=True)
+            self.end(running)
+
+    def load_on(self, running, case, arguments, seconds=None, **facts):
+        """The same against a server that runs."""
+        server = running.name
+        size = [] if '--size' in arguments else ['--size', str(EVENT_BYTES)]
+        url = running.grpc_url if arguments[0].startswith('grpc') else running.url
+        command = [self.options.load, *map(str, arguments), *size, '--seconds', str(seconds or self.options.seconds),
+                   '--json', '--url', url, '--pid', ','.join(running.pids())]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=300, check=False)
         if not done.stdout:
             return self.fail(server, f'{case}: the load generator ended with {done.returncode}')
         figures = json.loads(done.stdout)
@@ -204,7 +222,7 @@ class Comparison:
                                      ['--connections', PUBLISHERS, '--burst', burst, '--backlog', backlog], backlog=backlog)
 
         for subscribers in (100, 1000):
-            for server in ('nats-server', 'belfryd'):
+            for server in ('nats-server', 'belfryd') * self.options.rounds:
                 reached = self.median('fan-out', server, 'events_per_second', subscribers=subscribers)
                 if reached:
                     self.deliver(server, 'half', subscribers,
@@ -214,11 +232,21 @@ class Comparison:
             self.deliver(server, 'tenth', 10000, ['--connections', 4, '--burst', 1, '--rate', self.options.tenth_rate,
                                                   '--filter', 'session', '--groups', 10], rate=self.options.tenth_rate)
 
+    def measure_flush(self):
+        self.flush = flush_usec(self.folder)
+
     def alone(self):
         """One event at a time, far below what is possible: from its sending to its receipt at another client."""
-        self.flush = flush_usec(self.folder)
-        for server in ('belfryd', 'nats-server', 'nginx+nchan'):
-            self.deliver(server, 'alone', 1, ['--connections', 1, '--burst', 1, '--rate', ALONE_RATE], rate=ALONE_RATE)
+        for _ in range(self.options.rounds):
+            self.measure_flush()
+            for server in ('belfryd', 'nats-server', 'nginx+nchan'):
+                self.deliver(server, 'alone', 1, ['--connections', 1, '--burst', 1, '--rate', ALONE_RATE], rate=ALONE_RATE,
+                             flush_usec=round(self.flush['p50']))
+
+    # The collector
+
+    def collect(self):
+        collector.measure(self)
 
     # The store
 
@@ -260,7 +288,7 @@ class Comparison:
 
 
 PARTS = {'publish': Comparison.publish, 'fan-out': Comparison.fan_out, 'alone': Comparison.alone, 'queries': Comparison.queries,
-         'store': Comparison.store}
+         'store': Comparison.store, 'collector': Comparison.collect}
 
 
 def parse():

@@ -23,12 +23,10 @@ append_event (GString *body,
   g_string_append (body, "\"}}");
 }
 
-static void
-prepare (LoadPeer *peer)
+static GBytes *
+make_body (const LoadOptions *options)
 {
-  const LoadOptions *options = peer->options;
-  g_autoptr(GString) body = g_string_new ("{\"events\":[");
-  g_autoptr(GString) request = g_string_new (NULL);
+  GString *body = g_string_new ("{\"events\":[");
 
   for (guint i = 0; i < options->batch; i++)
     {
@@ -38,12 +36,41 @@ prepare (LoadPeer *peer)
     }
   g_string_append (body, "]}");
 
+  return g_string_free_to_bytes (body);
+}
+
+static GBytes *
+pack (GBytes *body)
+{
+  g_autoptr(GConverter) compressor = G_CONVERTER (g_zlib_compressor_new (G_ZLIB_COMPRESSOR_FORMAT_GZIP, -1));
+  gsize room = g_bytes_get_size (body) + 1024;
+  g_autofree guint8 *packed = g_malloc (room);
+  GConverterResult result;
+  gsize n_read, n_written;
+
+  result = g_converter_convert (compressor, g_bytes_get_data (body, NULL), g_bytes_get_size (body), packed, room,
+                                G_CONVERTER_INPUT_AT_END, &n_read, &n_written, NULL);
+  g_assert (result == G_CONVERTER_FINISHED);
+
+  return g_bytes_new (packed, n_written);
+}
+
+static void
+prepare (LoadPeer *peer)
+{
+  const LoadOptions *options = peer->options;
+  g_autoptr(GBytes) plain = make_body (options);
+  g_autoptr(GBytes) body = options->is_packed ? pack (plain) : g_bytes_ref (plain);
+  g_autoptr(GString) request = g_string_new (NULL);
+
   g_string_printf (request, "POST /collect HTTP/1.1\r\nHost: %s:%u\r\n", options->host, options->port);
   if (options->api_key != NULL)
     g_string_append_printf (request, "X-API-Key: %s\r\n", options->api_key);
+  if (options->is_packed)
+    g_string_append (request, "Content-Encoding: gzip\r\n");
   g_string_append_printf (request, "Content-Type: application/json\r\nContent-Length: %" G_GSIZE_FORMAT "\r\n\r\n",
-                          body->len);
-  g_string_append_len (request, body->str, (gssize) body->len);
+                          g_bytes_get_size (body));
+  g_string_append_len (request, g_bytes_get_data (body, NULL), (gssize) g_bytes_get_size (body));
 
   peer->head_length = request->len;
   peer->head = g_string_free (g_steal_pointer (&request), FALSE);

@@ -178,6 +178,7 @@ send_burst (Publisher *publisher,
   FanOut *self = publisher->fan_out;
 
   publisher->burst_nsec = intended_nsec;
+  load_histogram_add (&self->result->late, self->loop.now_nsec - intended_nsec);
   for (guint i = 0; i < self->options->burst; i++)
     {
       guint group = (guint) (publisher->number % self->n_groups);

@@ -92,6 +92,26 @@ load_process_end (LoadProcess *self)
   self->rss_peak_mib = MAX (self->rss_peak_mib, self->rss_mib);
 }
 
+LoadOptions
+load_options_in_batches (const LoadOptions *options)
+{
+  LoadOptions own = *options;
+
+  own.rate = options->rate / options->batch;
+  own.count = (options->count + options->batch - 1) / options->batch;
+
+  return own;
+}
+
+void
+load_result_count_events (LoadResult *self,
+                          guint       batch)
+{
+  self->sent *= batch;
+  self->answered *= batch;
+  self->failed *= batch;
+}
+
 void
 load_pace_begin (LoadPace          *self,
                  const LoadOptions *options,

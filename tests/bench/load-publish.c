@@ -249,19 +249,17 @@ load_run_http (const LoadOptions  *options,
   return run (&load_http, options, result, error);
 }
 
-/* What is counted are events, not requests; the times are those of a batch. */
 gboolean
 load_run_collect (const LoadOptions  *options,
                   LoadResult         *result,
                   GError            **error)
 {
-  if (!run (&load_collect, options, result, error))
+  LoadOptions own = load_options_in_batches (options);
+
+  if (!run (&load_collect, &own, result, error))
     return FALSE;
 
-  result->sent *= options->batch;
-  result->answered *= options->batch;
-  result->failed *= options->batch;
-
+  load_result_count_events (result, options->batch);
   return TRUE;
 }
 

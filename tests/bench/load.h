@@ -144,7 +144,7 @@ typedef struct
   guint    window;
   guint    subscribers;
   guint    burst;
-  guint    batch;      /* collect: events of one request */
+  guint    batch;      /* collect, grpc-batch: events of one request */
   guint    groups;
   char    *filter;
   double   rate;     /* events a second over all connections, 0: as fast as answers come */
@@ -155,6 +155,7 @@ typedef struct
   int      pids[LOAD_MAX_PIDS];
   guint    n_pids;
   gboolean is_json;
+  gboolean is_packed;  /* collect: requests are compressed */
 } LoadOptions;
 
 typedef struct
@@ -171,9 +172,16 @@ typedef struct
   gint64        end_nsec;
   LoadHistogram latency;     /* answers */
   LoadHistogram delivery;    /* send to receipt at a subscriber */
+  LoadHistogram late;        /* of that, from when an event was to be sent until the generator did */
   LoadProcess   process;
   LoadProcess   self_process;
 } LoadResult;
+
+/* Where a request brings a batch: what is asked for in events, in requests; and what came of them, in events again. The times
+ * stay those of a batch. */
+LoadOptions load_options_in_batches  (const LoadOptions *options);
+void        load_result_count_events (LoadResult        *self,
+                                      guint              batch);
 
 /* Which event may be sent now, and the instant at which it should have been: at a fixed rate that is the schedule's, so that a
  * stall shows in every event that it delays. */
@@ -280,6 +288,9 @@ extern const LoadProtocol load_jetstream;
 gboolean load_run_http    (const LoadOptions *options, LoadResult *result, GError **error);
 gboolean load_run_ws      (const LoadOptions *options, LoadResult *result, GError **error);
 gboolean load_run_collect (const LoadOptions *options, LoadResult *result, GError **error);
+gboolean load_run_grpc        (const LoadOptions *options, LoadResult *result, GError **error);
+gboolean load_run_grpc_batch  (const LoadOptions *options, LoadResult *result, GError **error);
+gboolean load_run_grpc_stream (const LoadOptions *options, LoadResult *result, GError **error);
 gboolean load_run_jetstream (const LoadOptions *options, LoadResult *result, GError **error);
 gboolean load_run_fan_out (const LoadOptions *options, LoadResult *result, GError **error);
 

@@ -153,6 +153,21 @@ class Belfryd(Server):
         self.launch_and_hear([*runner, str(program)], env=environment, **options)
         address = urlsplit(self.url)
         self.address = (address.hostname, address.port)
+        # It tells of the other door behind the first.
+        self.grpc_url = self.process.stdout.readline().split()[-1] if environment['GRPC_PORT'] == '0' else None
+
+    def thread_seconds(self):
+        """CPU seconds by the name of the thread."""
+        seconds = {}
+        for task in Path(f'/proc/{self.pid}/task').iterdir():
+            try:
+                name = (task / 'comm').read_text().strip()
+                # In nanoseconds; those of stat are too coarse.
+                used = int((task / 'schedstat').read_text().split()[0]) / 1e9
+            except FileNotFoundError:
+                continue
+            seconds[name] = seconds.get(name, 0) + used
+        return seconds
 
     def memory(self, name='VmRSS'):
         """Bytes: all that are resident, or with RssAnon those that are no file's."""
