@@ -13,7 +13,7 @@ import zlib
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies
 
-from belfry_daemon import EVENT_ID, TIMESTAMP
+from belfry_daemon import EVENT_ID, TIMESTAMP, wait_until
 
 GOOD = {
     'learner_id': 'learner-1', 'course_id': 'course-1', 'lesson_id': 'lesson-1', 'event_type': 'lesson_started',
@@ -99,7 +99,7 @@ def test_filters_ask_the_event_data(daemon):
 
 @pytest.mark.parametrize('sent,shown', [
     ('2024-01-15T10:30:00', '2024-01-15T10:30:00.000000Z'), ('2024-01-15T12:30:00.5+02:00', '2024-01-15T10:30:00.500000Z'),
-    ('2024-01-15', '2024-01-15T00:00:00.000000Z'), ('1969-12-31T23:59:59.999999Z', '1969-12-31T23:59:59.999999Z'),
+    ('2024-01-15', '2024-01-15T00:00:00.000000Z'), ('0001-01-01T00:00:00Z', '0001-01-01T00:00:00.000000Z'), ('1969-12-31T23:59:59.999999Z', '1969-12-31T23:59:59.999999Z'),
 ])
 def test_timestamps_are_shown_as_all_times(daemon, sent, shown):
     id, = collect(daemon, learner_event(timestamp=sent)).json()['event_ids']
@@ -131,7 +131,7 @@ BAD = [
     ('timestamp', learner_event(timestamp=...)), ('timestamp', learner_event(timestamp=1700000000)),
     ('timestamp', learner_event(timestamp='')), ('timestamp', learner_event(timestamp='yesterday')),
     ('timestamp', learner_event(timestamp='2024-02-30')), ('timestamp', learner_event(timestamp=soon(6))),
-    ('timestamp', learner_event(timestamp='9999-12-31')), ('timestamp', learner_event(timestamp='2' * 4000)),
+    ('timestamp', learner_event(timestamp='9999-12-31')), ('timestamp', learner_event(timestamp='0001-01-01T00:00:00+00:01')), ('timestamp', learner_event(timestamp='2' * 4000)),
     ('session_id', learner_event(session_id=5)), ('session_id', learner_event(session_id='x' * 201)), ('session_id', learner_event(session_id='\0')),
     ('metadata', learner_event(metadata=[])), ('metadata', learner_event(metadata={str(n): n for n in range(51)})),
     ('metadata', learner_event(metadata={'k': 'x' * 65536})),
@@ -270,6 +270,7 @@ def make_bomb(size):
     return b''.join(packer.compress(piece) for _ in range(size >> 20)) + packer.flush()
 
 
+@pytest.mark.measures
 def test_a_bomb_costs_no_memory(belfryd):
     daemon = belfryd()
     bomb = make_bomb(1 << 30)
@@ -335,6 +336,16 @@ def test_a_repeat_gets_the_first_answer(daemon):
     assert collect(daemon, learner_event(learner_id='once'), headers={'Idempotency-Key': 'batch-2'}).status == 200
 
 
+def test_a_repeat_may_be_packed_anew(daemon):
+    """Who packs the same again gets other bytes: gzip writes the time into its head."""
+    body = json.dumps({'events': [learner_event(learner_id='packed')]}).encode()
+    answers = [daemon.post(gzip.compress(body, mtime=time), path='/collect', headers={'Idempotency-Key': 'packed', 'Content-Encoding': 'gzip'})
+               for time in (1, 2)]
+    answers.append(daemon.post(body, path='/collect', headers={'Idempotency-Key': 'packed'}))
+    assert [answer.status for answer in answers] == [200] * 3 and len({answer.body for answer in answers}) == 1
+    assert len(daemon.query('user_id=packed')) == 1
+
+
 def test_batches_are_limited_by_their_own_rate(belfryd):
     daemon = belfryd(RATE_LIMIT_COLLECT='2/hour')
     answers = [collect(daemon, learner_event()) for _ in range(3)]
@@ -372,6 +383,38 @@ def test_full_storage_is_503(belfryd):
     answer = collect(daemon, *[learner_event()] * 6)
     assert answer.status == 503 and answer.headers['Retry-After']
     assert collect(daemon, *[learner_event()] * 5).status == 200
+
+
+def test_what_is_refused_counts_among_what_waits(belfryd):
+    daemon = belfryd(MAX_WAITING_EVENTS=5)
+    assert collect(daemon, *[5] * 6).status == 503
+    assert collect(daemon, *[learner_event()] * 3, *[5] * 3).status == 503
+    assert collect(daemon, *[5] * 5).status == 422 and collect(daemon, *[learner_event()] * 5).status == 200
+
+
+def begin_upload(daemon, sent, length):
+    """A request of which so much of the body has come."""
+    connection = daemon.connect()
+    connection.send(f'POST /collect HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n'.encode() + b' ' * sent)
+    return connection
+
+
+def test_half_sent_bodies_take_bounded_memory(belfryd):
+    """Whoever holds the room with bodies that do not end leaves some for others: the largest are refused."""
+    daemon = belfryd(MAX_UPLOAD_BYTES=1 << 20)
+    alone = json.dumps({'events': [learner_event()], 'x': 'y' * 900000})
+    assert daemon.post(alone, path='/collect').status == 200
+    held = [begin_upload(daemon, 200000, 900000) for _ in range(30)]
+    wait_until(lambda: daemon.stats()['server']['uploads_refused'] >= 25)
+    server = daemon.stats()['server']
+    assert 400000 <= server['upload_bytes'] <= 1 << 20 and server['uploads_refused'] < 30
+    answer = daemon.post(alone, path='/collect')
+    assert answer.status == 503 and answer.headers['Retry-After'] == '1' and answer.json() == {'detail': 'Too many uploads'}
+    assert collect(daemon, *[learner_event()] * 50).status == 200
+    for connection in held:
+        connection.drop()
+    wait_until(lambda: daemon.stats()['server']['upload_bytes'] == 0)
+    assert daemon.post(alone, path='/collect').status == 200
 
 
 # Whatever else

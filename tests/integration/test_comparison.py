@@ -5,7 +5,6 @@
 import json
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -14,6 +13,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from belfry_daemon import BUILD_DIR, PATIENCE, SOURCE_DIR
+from wire import SmallServer
 
 BENCH = SOURCE_DIR / 'tests' / 'bench'
 LOAD = BUILD_DIR / 'tests' / 'bench' / 'belfry-load'
@@ -29,7 +29,7 @@ def run(url, *arguments, seconds=20):
     return done.returncode, json.loads(done.stdout)
 
 
-class SmallNats:
+class SmallNats(SmallServer):
     """As much of NATS as is needed: subjects, inboxes, a stream that acknowledges; `keep` says which message numbers go out."""
 
     def __init__(self, keep=lambda number: True):
@@ -37,17 +37,7 @@ class SmallNats:
         self.lock = threading.Lock()
         self.listeners = {}  # subject: connections
         self.number = 0
-        self.listener = socket.create_server(('127.0.0.1', 0))
-        self.url = f'http://127.0.0.1:{self.listener.getsockname()[1]}'
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+        super().__init__()
 
     def serve(self, connection):
         connection.sendall(b'INFO {"server_id":"small"}\r\nPING\r\n')

@@ -5,14 +5,13 @@
 import base64
 import hashlib
 import json
-import socket
 import struct
 import subprocess
-import threading
 
 import pytest
 
 from belfry_daemon import BUILD_DIR, PATIENCE, event
+from wire import SmallServer
 
 LOAD = BUILD_DIR / 'tests' / 'bench' / 'belfry-load'
 
@@ -38,6 +37,41 @@ def test_publishing(daemon, arguments):
     assert daemon.stats()['total_events'] - before == (0 if '-p' in arguments else count)
 
 
+def start_collector(belfryd, kind, **settings):
+    """A daemon, and the door that this kind of load goes to."""
+    if kind == 'collect':
+        daemon = belfryd(**settings)
+        return daemon, daemon.url
+    if 'grpc-stream' not in subprocess.run([LOAD, '--help'], capture_output=True, text=True).stdout:
+        pytest.skip('built without gRPC')
+    daemon = belfryd(GRPC_HOST='127.0.0.1', GRPC_PORT='0', **settings)
+    return daemon, daemon.next_line(15 * PATIENCE).split()[-1]
+
+
+@pytest.mark.parametrize('arguments', [
+    ['collect', '-c', '2', '--batch', '20'], ['collect', '-c', '2', '--batch', '20', '--gzip'], ['collect', '-c', '1', '--batch', '10', '-r', '2000'],
+    ['grpc', '-c', '2', '-w', '8'], ['grpc', '-w', '1', '-c', '1', '-r', '500'], ['grpc-batch', '-c', '1', '-w', '2', '--batch', '20'],
+    ['grpc-stream', '-c', '2', '-w', '50'], ['grpc-stream', '-c', '1', '-w', '50', '-r', '500'],
+])
+def test_collecting(belfryd, arguments):
+    daemon, url = start_collector(belfryd, arguments[0])
+    status, figures = run(url, *arguments, '-n', '200', '--pid', str(daemon.pid))
+    assert status == 0, figures
+    assert (figures['sent'], figures['answered'], figures['failed']) == (200, 200, 0)
+    assert 0 < figures['answer_p50_usec'] <= figures['answer_p95_usec'] <= figures['answer_max_usec'] * 1.04
+    assert daemon.stats()['total_events'] == 200
+    assert {one['source'] for one in daemon.query('limit=200')} == {'collector'}
+
+
+@pytest.mark.parametrize('kind', ['collect', 'grpc', 'grpc-batch', 'grpc-stream'])
+def test_refused_collecting_is_a_failure(belfryd, kind):
+    _, url = start_collector(belfryd, kind, API_KEY='k')
+    arguments = [kind, '-c', '1', '-w', '4', '--batch', '2', '-n', '8']
+    status, figures = run(url, *arguments)
+    assert status == 1 and figures['failed'] >= 1
+    assert run(url, *arguments, '--api-key', 'k')[0] == 0
+
+
 @pytest.mark.parametrize('arguments, share', [
     (['-s', '10', '-c', '2', '-k', '16'], 1), (['-s', '12', '-c', '1', '-k', '4', '-f', 'session', '-g', '4'], 4),
     (['-s', '8', '-c', '3', '-k', '8', '-f', 'type', '-g', '4'], 4), (['-s', '6', '-f', 'user', '-g', '3', '-r', '2000', '-k', '2'], 3),
@@ -57,23 +91,13 @@ def test_refused_events_are_failures(belfryd):
     assert run(daemon.url, 'http', '-c', '1', '-n', '3', '--api-key', 'k')[0] == 0
 
 
-class FaultyServer:
+class FaultyServer(SmallServer):
     """Confirms subscribers, accepts events, and hands them on as `deliver` (list of events → list of events) says."""
 
     def __init__(self, deliver):
         self.deliver = deliver
         self.subscribers = []
-        self.listener = socket.create_server(('127.0.0.1', 0))
-        self.url = f'http://127.0.0.1:{self.listener.getsockname()[1]}'
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+        super().__init__()
 
     @staticmethod
     def frame(text):

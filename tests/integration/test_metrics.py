@@ -102,8 +102,8 @@ def test_everything_is_zero_from_the_start(belfryd):
     for name in ('belfry_subscribers', 'belfry_commit_seconds_count', 'belfry_request_seconds_count', 'belfry_buffer_pending_events',
                  'belfry_buffer_oldest_seconds', 'belfry_kafka_forwarded_events_total', 'belfry_kafka_errors_total'):
         assert samples.value(name) == 0
-    assert samples.value('belfry_dead_letters_total', reason='missing_field') == 0
-    assert samples.value('belfry_dead_letters_total', reason='kafka') == 0
+    for reason in ('missing_field', 'message_too_large', 'invalid_record'):
+        assert samples.value('belfry_dead_letters_total', reason=reason) == 0
 
 
 def test_all_of_stats_is_there(daemon):

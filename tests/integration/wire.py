@@ -3,7 +3,7 @@
 """Small clients that hide nothing: what a test sends is what goes over the wire.
 
 The WebSocket client masks with zeros (a valid mask that leaves the text readable and costs nothing), answers pings, and tells how a
-connection ended. The SSE client gives one block at a time, comments included.
+connection ended. The SSE client gives one block at a time, comments included. And a small server, for clients that are tested.
 """
 
 import base64
@@ -13,6 +13,7 @@ import os
 import socket
 import ssl
 import struct
+import threading
 import time
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
@@ -35,6 +36,23 @@ class Refused(Exception):
         self.status = status
         self.headers = headers
         self.body = body
+
+
+class SmallServer:
+    """Accepts on a free port of the loopback; each connection is served (`serve`, of the subclass) in a thread of its own."""
+
+    def __init__(self):
+        self.listener = socket.create_server(('127.0.0.1', 0))
+        self.url = f'http://127.0.0.1:{self.listener.getsockname()[1]}'
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
 
 
 def frame(payload, opcode=TEXT, fin=True, rsv=0, mask=b'\0\0\0\0'):
