@@ -62,9 +62,11 @@ def fetch_jars():
 
 
 def free_ports(count):
-    """Ports that nobody listens on now; below those that the system gives to clients, which could take them meanwhile."""
+    """Ports that nobody listens on now; below those that the system gives to clients, which could take them meanwhile. Each
+    worker of a run has a thousand of its own, for brokers of others may be about to listen."""
+    worker = int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0')[2:]) % 12
     sockets = []
-    port = 20000 + os.getpid() % 5000
+    port = 20000 + worker * 1000 + os.getpid() % 900
     while len(sockets) < count:
         port += 1
         candidate = socket.socket()

@@ -122,7 +122,7 @@ def test_an_idle_subscriber_is_cheap(belfryd):
 def test_idle_memory(belfryd):
     daemon = belfryd()
     assert daemon.get('/health').status == 200
-    assert daemon.rss() < 15 * MIB, f'{daemon.rss() / MIB:.1f} MiB'
+    assert daemon.rss() < 25_000_000, f'{daemon.rss() / MIB:.1f} MiB, everything linked'
 
 
 def test_an_idle_daemon_does_not_work(belfryd):
