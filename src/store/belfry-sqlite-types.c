@@ -430,6 +430,8 @@ belfry_sqlite_types_remove (BelfrySqliteTypes  *self,
 void
 belfry_sqlite_types_settle_removal (BelfrySqliteTypes *self)
 {
+  g_assert (self->max_rows > 0);
+
   g_ptr_array_set_size (self->owing, 0);
   for (guint i = 0; i < self->concerned->len; i++)
     {
