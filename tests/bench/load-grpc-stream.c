@@ -140,7 +140,7 @@ write_event (Stream *stream,
   load_grpc_start (stream->call, &op, 1, &stream->written);
 }
 
-static void
+static gboolean
 send_events (gpointer user_data)
 {
   Streams *self = user_data;
@@ -159,6 +159,7 @@ send_events (gpointer user_data)
                && load_pace_take (&grpc->pace, grpc->now_nsec, &intended_nsec))
         write_event (stream, intended_nsec);
     }
+  return self->n_open > 0;
 }
 
 static guint

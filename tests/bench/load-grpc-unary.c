@@ -90,7 +90,7 @@ begin (Slot   *slot,
   self->grpc.result->sent++;
 }
 
-static void
+static gboolean
 send_calls (gpointer user_data)
 {
   Calls *self = user_data;
@@ -98,6 +98,7 @@ send_calls (gpointer user_data)
 
   while (self->idle.length > 0 && load_pace_take (&self->grpc.pace, self->grpc.now_nsec, &intended_nsec))
     begin (g_queue_pop_head (&self->idle), intended_nsec);
+  return TRUE;
 }
 
 static guint

@@ -345,9 +345,9 @@ load_grpc_turn (LoadGrpc *self,
 
 void
 load_grpc_run (LoadGrpc *self,
-               void    (*send) (gpointer user_data),
-               guint   (*count_in_flight) (gpointer user_data),
-               gpointer  user_data)
+               gboolean (*send) (gpointer user_data),
+               guint    (*count_in_flight) (gpointer user_data),
+               gpointer   user_data)
 {
   LoadResult *result = self->result;
   gint64 drain_end_nsec = 0;
@@ -364,7 +364,8 @@ load_grpc_run (LoadGrpc *self,
           if (count_in_flight (user_data) == 0 || self->now_nsec > drain_end_nsec)
             break;
         }
-      send (user_data);
+      if (!send (user_data))
+        break;
       load_process_sample (&result->process, self->now_nsec);
       load_grpc_turn (self, load_pace_due (&self->pace, self->now_nsec));
     }

@@ -55,9 +55,9 @@ void              load_grpc_start        (grpc_call         *call,
 /* Waits at most so long for something to come and hands out what is there. */
 void              load_grpc_turn         (LoadGrpc          *self,
                                           gint64             until_nsec);
-/* Until the pace is over and nothing is in flight. */
+/* Until the pace is over and nothing is in flight, or nobody is left who could send. */
 void              load_grpc_run          (LoadGrpc          *self,
-                                          void             (*send) (gpointer user_data),
+                                          gboolean         (*send) (gpointer user_data),
                                           guint            (*count_in_flight) (gpointer user_data),
                                           gpointer           user_data);
 
