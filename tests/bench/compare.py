@@ -66,6 +66,12 @@ def versions():
     return {name: value for name, value in found.items() if value is not None}
 
 
+def stolen_and_all():
+    """Ticks of all cores that the host of this virtual machine gave to others, and all ticks."""
+    ticks = [int(word) for word in Path('/proc/stat').read_text().splitlines()[0].split()[1:9]]
+    return ticks[7], sum(ticks)
+
+
 def flush_usec(folder):
     """What the flush of one event's commit costs here, at the pace of the events that are published alone: none of them can be faster.
     A log is appended to as SQLite does it, three pages behind headers of their own, and begins anew when it is long."""
@@ -138,10 +144,13 @@ class Comparison:
         url = running.grpc_url if arguments[0].startswith('grpc') else running.url
         command = [self.options.load, *map(str, arguments), *size, '--seconds', str(seconds or self.options.seconds),
                    '--json', '--url', url, '--pid', ','.join(running.pids())]
+        before = stolen_and_all()
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=300, check=False)
         if not done.stdout:
             return self.fail(server, f'{case}: the load generator ended with {done.returncode}')
         figures = json.loads(done.stdout)
+        stolen, passed = (after - at_first for after, at_first in zip(stolen_and_all(), before))
+        figures['stolen_percent'] = 100 * stolen / max(passed, 1)
         if done.returncode != 0:
             self.fail(server, f'{case}: lost, repeated, out of order or refused: '
                               f'{ {name: figures[name] for name in ("failed", "lost", "repeated", "out_of_order") if name in figures} }')

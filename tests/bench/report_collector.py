@@ -20,6 +20,20 @@ LOADS = (
 )
 
 
+def single_event(report, goal, name, what):
+    """Of several turns the calmest: where others have the core, it is their time that is measured."""
+    turns = [found['figures'] for found in report.select(name, 'belfryd') if 'stolen_percent' in found['figures']]
+    if not turns:
+        return goal(what, None, 2, ' ms', is_most=True)
+    calmest = min(turns, key=lambda figures: figures['stolen_percent'])
+    detail = (f'{calmest["stolen_percent"]:.1f} % of the machine stolen meanwhile; middle of {len(turns)} turns '
+              f'{report.in_ms("answer_p95_usec", name):.3g} ms')
+    flush = report.parts.get('collector', {}).get('flush_usec', {}).get('p95')
+    if flush is not None:
+        detail += f'; the flush alone {flush / 1000:.3g} ms'
+    return goal(what, calmest['answer_p95_usec'] / 1000, 2, ' ms', is_most=True, detail=detail)
+
+
 def goals(report, goal):
     def figure(name, case, **facts):
         return report.figure(name, case, 'belfryd', **facts)
@@ -32,10 +46,8 @@ def goals(report, goal):
     yield goal('`/collect`, batches of 100, 4 connections', figure(rate, 'collect'), 60000, '/s', wish=100000)
     yield goal('gRPC, 32 calls in flight', figure(rate, 'grpc-unary'), 10000, '/s')
     yield goal('gRPC, one stream', figure(rate, 'grpc-stream'), 50000, '/s', wish=100000)
-    flush = report.parts.get('collector', {}).get('flush_usec', {}).get('p95')
-    detail = f'the flush alone: {flush / 1000:.3g} ms' if flush is not None else ''
     for case, door in (('collect-alone', '`POST /collect`'), ('grpc-alone', 'gRPC')):
-        yield goal(f'one event accepted, {door}, p95', report.in_ms('answer_p95_usec', case), 2, ' ms', is_most=True, detail=detail)
+        yield single_event(report, goal, case, f'one event accepted, {door}, p95')
     yield goal('memory under load, a million events wait', memory('server_rss_peak_mib', 'backlog'), 60, ' MB', is_most=True)
     for kafka, what in (('off', 'both doors'), ('away', 'both doors and Kafka')):
         yield goal(f'memory at rest, {what}', memory('rss_mib', 'collector-idle', kafka=kafka), 25, ' MB', is_most=True)
