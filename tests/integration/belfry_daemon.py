@@ -126,6 +126,7 @@ class Daemon:
         kept = {name: os.environ[name] for name in ('PATH', 'HOME', 'LANG', 'TMPDIR', 'LD_LIBRARY_PATH') if name in os.environ}
         return {
             **kept, 'G_DEBUG': 'fatal-criticals', 'ASAN_OPTIONS': 'detect_leaks=1:abort_on_error=0:exitcode=66:intercept_tls_get_addr=0',
+            'LSAN_OPTIONS': f'suppressions={Path(__file__).with_name("lsan.supp")}:print_suppressions=0',
             'UBSAN_OPTIONS': 'print_stacktrace=1:halt_on_error=1:exitcode=67', **self.settings,
         }
 
