@@ -65,23 +65,38 @@ count_refusal (BelfryGrpcCall *call,
     tally->too_large++;
 }
 
-static void
-receive_event (BelfryGrpcCall   *call,
-               grpc_byte_buffer *message)
+/* The work of a call that brought a message; @data is NULL when nothing can be taken from it, which the work then says. */
+static BelfryGrpcWork *
+open_message (BelfryGrpcCall    *call,
+              grpc_byte_buffer  *message,
+              const guint8     **data,
+              gsize             *size)
 {
   BelfryGrpcWork *work;
-  const guint8 *data;
-  gsize size;
 
   belfry_grpc_queue_clear_timer (call->queue, call);
   if (message == NULL)
     {
       belfry_grpc_unary_refuse_nothing (call);
-      return;
+      return NULL;
     }
 
   work = belfry_grpc_call_add_work (call, TRUE);
-  data = belfry_grpc_unary_gather (call, work, message, &size);
+  *data = belfry_grpc_unary_gather (call, work, message, size);
+  return work;
+}
+
+static void
+receive_event (BelfryGrpcCall   *call,
+               grpc_byte_buffer *message)
+{
+  const guint8 *data;
+  gsize size;
+  BelfryGrpcWork *work = open_message (call, message, &data, &size);
+
+  if (work == NULL)
+    return;
+
   if (data != NULL && !belfry_grpc_convert_event (work, data, size))
     belfry_grpc_queue_tally (call->queue)->malformed++;
   count_refusal (call, work);
@@ -92,19 +107,13 @@ static void
 receive_batch (BelfryGrpcCall   *call,
                grpc_byte_buffer *message)
 {
-  BelfryGrpcWork *work;
   const guint8 *data;
   gsize size;
+  BelfryGrpcWork *work = open_message (call, message, &data, &size);
 
-  belfry_grpc_queue_clear_timer (call->queue, call);
-  if (message == NULL)
-    {
-      belfry_grpc_unary_refuse_nothing (call);
-      return;
-    }
+  if (work == NULL)
+    return;
 
-  work = belfry_grpc_call_add_work (call, TRUE);
-  data = belfry_grpc_unary_gather (call, work, message, &size);
   if (data != NULL)
     belfry_grpc_convert_batch (work, data, size, belfry_grpc_queue_get_limits (call->queue)->max_batch_events);
   count_refusal (call, work);
